@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exchange/arguments.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define REASON_MAX 96
+
+/* Appends the reason why VALUE cannot be taken, in RabbitMQ's words; false when it can. */
+typedef bool (*value_check)(const struct table_value *value, char reason[REASON_MAX]);
+
+static bool wrong_type(const struct table_value *value, char reason[REASON_MAX])
+{
+    snprintf(reason, REASON_MAX, "{unacceptable_type,%s}", table_type_name(value->type));
+    return true;
+}
+
+static bool not_an_integer(const struct table_value *value, char reason[REASON_MAX])
+{
+    if (table_type_is_integer(value->type))
+        return false;
+    snprintf(reason, REASON_MAX, "\"expected integer, got %s\"", table_type_name(value->type));
+    return true;
+}
+
+static bool refuse_negative(const struct table_value *value, char reason[REASON_MAX])
+{
+    if (not_an_integer(value, reason))
+        return true;
+    if (value->integer >= 0)
+        return false;
+    snprintf(reason, REASON_MAX, "{value_negative,%" PRId64 "}", value->integer);
+    return true;
+}
+
+static bool refuse_below_one(const struct table_value *value, char reason[REASON_MAX])
+{
+    if (refuse_negative(value, reason))
+        return true;
+    if (value->integer > 0)
+        return false;
+    snprintf(reason, REASON_MAX, "{value_zero,0}");
+    return true;
+}
+
+static bool refuse_over_255(const struct table_value *value, char reason[REASON_MAX])
+{
+    if (refuse_negative(value, reason))
+        return true;
+    if (value->integer <= 255)
+        return false;
+    snprintf(reason, REASON_MAX, "{max_value_exceeded,%" PRId64 "}", value->integer);
+    return true;
+}
+
+static bool refuse_non_bool(const struct table_value *value, char reason[REASON_MAX])
+{
+    return value->type != TABLE_BOOL && wrong_type(value, reason);
+}
+
+static bool refuse_non_string(const struct table_value *value, char reason[REASON_MAX])
+{
+    return value->type != TABLE_LONGSTR && wrong_type(value, reason);
+}
+
+static bool is_one_of(struct slice text, const char *const *names)
+{
+    for (; *names != NULL; names++)
+        if (slice_equal(text, slice_from_string(*names)))
+            return true;
+    return false;
+}
+
+static bool refuse_others(const struct table_value *value, const char *const *names,
+                          const char *complaint, char reason[REASON_MAX])
+{
+    if (refuse_non_string(value, reason))
+        return true;
+    if (is_one_of(value->bytes, names))
+        return false;
+    snprintf(reason, REASON_MAX, "%s", complaint);
+    return true;
+}
+
+static bool refuse_bad_overflow(const struct table_value *value, char reason[REASON_MAX])
+{
+    static const char *const names[] = {"drop-head", "reject-publish", "reject-publish-dlx", NULL};
+    return refuse_others(value, names, "invalid_overflow", reason);
+}
+
+static bool refuse_bad_mode(const struct table_value *value, char reason[REASON_MAX])
+{
+    static const char *const names[] = {"default", "lazy", NULL};
+    return refuse_others(value, names, "invalid_queue_mode", reason);
+}
+
+static bool refuse_bad_type(const struct table_value *value, char reason[REASON_MAX])
+{
+    static const char *const names[] = {"classic", "quorum", NULL};
+    return refuse_others(value, names, "\"unsupported queue type; expected classic or quorum\"", reason);
+}
+
+static const struct known_argument {
+    const char *key;
+    value_check refuse;
+} queue_arguments[] = {
+    {"x-expires", refuse_below_one},
+    {"x-message-ttl", refuse_negative},
+    {"x-max-length", refuse_negative},
+    {"x-max-length-bytes", refuse_negative},
+    {"x-max-priority", refuse_over_255},
+    {"x-dead-letter-exchange", refuse_non_string},
+    {"x-dead-letter-routing-key", refuse_non_string},
+    {"x-overflow", refuse_bad_overflow},
+    {"x-queue-mode", refuse_bad_mode},
+    {"x-queue-type", refuse_bad_type},
+    {"x-single-active-consumer", refuse_non_bool},
+    {"x-delivery-limit", not_an_integer},
+};
+
+#define QUEUE_ARGUMENT_COUNT (sizeof queue_arguments / sizeof queue_arguments[0])
+
+static int invalid(struct reply_error *error, const char *key, const struct resource *resource,
+                   const char *reason)
+{
+    return reply_error(error, REPLY_PRECONDITION_FAILED,
+                       "invalid arg '%s' for %s '%.*s' in vhost '%.*s': %s", key, resource->kind,
+                       SLICE_ARGS(resource->name), SLICE_ARGS(resource->vhost), reason);
+}
+
+int arguments_check_queue(struct slice arguments, const struct resource *resource,
+                          struct reply_error *error)
+{
+    struct table_value value;
+    char reason[REASON_MAX];
+    for (size_t i = 0; i < QUEUE_ARGUMENT_COUNT; i++)
+        if (table_find(arguments, slice_from_string(queue_arguments[i].key), &value) &&
+            queue_arguments[i].refuse(&value, reason))
+            return invalid(error, queue_arguments[i].key, resource, reason);
+    if (table_find(arguments, SLICE_LITERAL("x-dead-letter-routing-key"), &value) &&
+        !table_find(arguments, SLICE_LITERAL("x-dead-letter-exchange"), &value))
+        return invalid(error, "x-dead-letter-routing-key", resource, "routing_key_but_no_dlx_defined");
+    return 0;
+}
+
+int arguments_check_exchange(struct slice arguments, const struct resource *resource,
+                             struct reply_error *error)
+{
+    struct table_value value;
+    if (!table_find(arguments, SLICE_LITERAL("alternate-exchange"), &value) ||
+        value.type == TABLE_LONGSTR)
+        return 0;
+    return reply_error(error, REPLY_PRECONDITION_FAILED,
+                       "invalid type '%s' for arg 'alternate-exchange' in %s '%.*s' in vhost '%.*s'",
+                       table_type_name(value.type), resource->kind, SLICE_ARGS(resource->name),
+                       SLICE_ARGS(resource->vhost));
+}
+
+/* "none", or "the value 'V' of type 'T'". */
+static void describe(char *text, size_t size, const struct table_value *value)
+{
+    if (value == NULL) {
+        snprintf(text, size, "none");
+        return;
+    }
+    const char *type = table_type_name(value->type);
+    if (table_type_is_integer(value->type))
+        snprintf(text, size, "the value '%" PRId64 "' of type '%s'", value->integer, type);
+    else if (value->type == TABLE_BOOL)
+        snprintf(text, size, "the value '%s' of type '%s'", value->boolean ? "true" : "false", type);
+    else if (value->type == TABLE_LONGSTR)
+        snprintf(text, size, "the value '%.*s' of type '%s'", SLICE_ARGS(value->bytes), type);
+    else
+        snprintf(text, size, "a value of type '%s'", type);
+}
+
+static int inequivalent(struct reply_error *error, const struct resource *resource, const char *key,
+                        const char *received, const char *current)
+{
+    return reply_error(error, REPLY_PRECONDITION_FAILED,
+                       "inequivalent arg '%s' for %s '%.*s' in vhost '%.*s': received %s but current is "
+                       "%s",
+                       key, resource->kind, SLICE_ARGS(resource->name), SLICE_ARGS(resource->vhost),
+                       received, current);
+}
+
+int arguments_differ(struct reply_error *error, const struct resource *resource, const char *key,
+                     const char *received, const char *current)
+{
+    char quoted_received[REPLY_TEXT_MAX], quoted_current[REPLY_TEXT_MAX];
+    snprintf(quoted_received, sizeof quoted_received, "'%s'", received);
+    snprintf(quoted_current, sizeof quoted_current, "'%s'", current);
+    return inequivalent(error, resource, key, quoted_received, quoted_current);
+}
+
+int arguments_match_flag(const struct resource *resource, const char *key, bool received, bool current,
+                         struct reply_error *error)
+{
+    if (received == current)
+        return 0;
+    return arguments_differ(error, resource, key, received ? "true" : "false",
+                            current ? "true" : "false");
+}
+
+static int match_argument(const char *key, struct slice current, struct slice received,
+                          const struct resource *resource, struct reply_error *error)
+{
+    struct table_value values[2];
+    bool has_current = table_find(current, slice_from_string(key), &values[0]);
+    bool has_received = table_find(received, slice_from_string(key), &values[1]);
+    if (has_current == has_received && (!has_current || table_value_equal(&values[0], &values[1])))
+        return 0;
+    char texts[2][REPLY_TEXT_MAX];
+    describe(texts[0], sizeof texts[0], has_current ? &values[0] : NULL);
+    describe(texts[1], sizeof texts[1], has_received ? &values[1] : NULL);
+    return inequivalent(error, resource, key, texts[1], texts[0]);
+}
+
+int arguments_match_queue(struct slice current, struct slice received, const struct resource *resource,
+                          struct reply_error *error)
+{
+    for (size_t i = 0; i < QUEUE_ARGUMENT_COUNT; i++)
+        if (match_argument(queue_arguments[i].key, current, received, resource, error) < 0)
+            return -1;
+    return 0;
+}
+
+int arguments_match_exchange(struct slice current, struct slice received,
+                             const struct resource *resource, struct reply_error *error)
+{
+    return match_argument("alternate-exchange", current, received, resource, error);
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exchange/channel.h"
+
+#include "exchange/consumer.h"
+#include "exchange/engine.h"
+#include "exchange/message.h"
+#include "exchange/queue.h"
+#include "exchange/session.h"
+#include "exchange/tx.h"
+#include "server/base/mem.h"
+
+struct channel *channel_open(struct session *session, uint16_t number)
+{
+    struct channel *channel = mem_zalloc(sizeof *channel);
+    channel->session = session;
+    channel->number = number;
+    list_init(&channel->parked);
+    if (number >= session->channel_capacity) {
+        uint32_t capacity = session->channel_capacity == 0 ? 2 : session->channel_capacity;
+        while (capacity <= number)
+            capacity *= 2;
+        session->channels = mem_realloc(session->channels, capacity * sizeof(struct channel *));
+        memset(session->channels + session->channel_capacity, 0,
+               (capacity - session->channel_capacity) * sizeof(struct channel *));
+        session->channel_capacity = capacity;
+    }
+    CHECK_ID(session->channels[number] == NULL, number);
+    session->channels[number] = channel;
+    session->channel_count++;
+    session->engine->counters.channels_opened++;
+    return channel;
+}
+
+/* --- unsettled deliveries -------------------------------------------------------------------------------- */
+
+void channel_track(struct channel *channel, struct queue *queue, struct consumer *consumer,
+                   const struct returned_entry *entry)
+{
+    struct unacked *unacked = unacked_push(&channel->unacked, channel->last_tag);
+    unacked->position = entry->position;
+    unacked->queue = queue;
+    unacked->message = entry->message;
+    unacked->consumer = consumer;
+    unacked->delivery_count = entry->delivery_count;
+    queue->references++;
+    queue->unacked++;
+}
+
+void channel_settle_entry(struct channel *channel, struct unacked *entry,
+                          const struct settlement *settlement)
+{
+    struct counters *counters = &channel->session->engine->counters;
+    struct queue *queue = entry->queue;
+    if (!settlement->acked && settlement->requeue) {
+        counters->messages_requeued++;
+        queue->redelivered++;
+        queue_requeue(queue, entry->position, entry->message, entry->delivery_count + 1);
+    } else {
+        if (settlement->acked) {
+            counters->messages_acked++;
+            queue->acked++;
+        } else {
+            counters->messages_rejected++;
+        }
+        queue_settle(queue, entry->position, entry->message);
+    }
+    queue->unacked--;
+    queue_unref(queue);
+    if (entry->consumer != NULL)
+        consumer_settled(entry->consumer);
+    unacked_settle(&channel->unacked, entry);
+}
+
+/* Settles ENTRY now, or holds it for the transaction's commit. */
+static void settle_or_hold(struct channel *channel, struct unacked *entry,
+                           const struct settlement *settlement)
+{
+    if (channel->tx == NULL) {
+        channel_settle_entry(channel, entry, settlement);
+        return;
+    }
+    entry->state = UNACKED_HELD;
+    tx_settle(channel->tx, entry->tag, settlement);
+}
+
+static void settle_up_to(struct channel *channel, const struct settlement *settlement)
+{
+    for (uint32_t i = 0; i < channel->unacked.count; i++) {
+        struct unacked *entry = unacked_at(&channel->unacked, i);
+        if (settlement->tag != 0 && entry->tag > settlement->tag)
+            break;
+        if (entry->state == UNACKED_LIVE)
+            settle_or_hold(channel, entry, settlement);
+    }
+}
+
+int channel_settle(struct channel *channel, const struct settlement *settlement,
+                   struct reply_error *error)
+{
+    bool all = settlement->tag == 0 && settlement->multiple;
+    struct unacked *entry = all ? NULL : unacked_find(&channel->unacked, settlement->tag);
+    if (!all && (entry == NULL || entry->state != UNACKED_LIVE))
+        return reply_error(error, REPLY_PRECONDITION_FAILED, "unknown delivery tag %llu",
+                           (unsigned long long)settlement->tag);
+    if (settlement->multiple) {
+        settle_up_to(channel, settlement);
+        channel_wake(channel);
+    } else {
+        struct consumer *consumer = entry->consumer;
+        bool alone = channel->prefetch_global == 0 && consumer != NULL && !consumer->cancelled;
+        settle_or_hold(channel, entry, settlement);
+        if (alone)
+            consumer_wake(consumer);
+        else
+            channel_wake(channel);
+    }
+    unacked_tidy(&channel->unacked);
+    return 0;
+}
+
+void channel_wake(struct channel *channel)
+{
+    list_for_each_safe (node, &channel->parked)
+        consumer_wake(LIST_ENTRY(node, struct consumer, parked));
+}
+
+void channel_recover(struct channel *channel)
+{
+    static const struct settlement requeue_all = {.multiple = true, .requeue = true};
+    for (uint32_t i = 0; i < channel->unacked.count; i++) {
+        struct unacked *entry = unacked_at(&channel->unacked, i);
+        if (entry->state == UNACKED_LIVE)
+            channel_settle_entry(channel, entry, &requeue_all);
+    }
+    unacked_tidy(&channel->unacked);
+    channel_wake(channel);
+}
+
+/* --- confirms ----------------------------------------------------------------------------------------------- */
+
+static void push_pending(struct confirms *confirms, struct pending_confirm pending)
+{
+    if (confirms->count == confirms->capacity) {
+        uint32_t capacity = confirms->capacity == 0 ? 16 : confirms->capacity * 2;
+        struct pending_confirm *ring = mem_alloc(capacity * sizeof *ring);
+        for (uint32_t i = 0; i < confirms->count; i++)
+            ring[i] = confirms->pending[(confirms->head + i) & (confirms->capacity - 1)];
+        mem_free(confirms->pending);
+        confirms->pending = ring;
+        confirms->capacity = capacity;
+        confirms->head = 0;
+    }
+    confirms->pending[(confirms->head + confirms->count++) & (confirms->capacity - 1)] = pending;
+}
+
+void channel_published(struct channel *channel, uint64_t lsn)
+{
+    struct engine *engine = channel->session->engine;
+    struct confirms *confirms = &channel->confirms;
+    confirms->published++;
+    if (lsn > engine->durable_lsn)
+        push_pending(confirms, (struct pending_confirm){confirms->published, lsn});
+    if (!list_node_is_linked(&confirms->due))
+        list_append(&engine->confirming, &confirms->due);
+}
+
+void channel_confirm(struct channel *channel)
+{
+    struct engine *engine = channel->session->engine;
+    struct confirms *confirms = &channel->confirms;
+    uint64_t upto = confirms->published;
+    while (confirms->count > 0) {
+        struct pending_confirm *first = &confirms->pending[confirms->head];
+        if (first->lsn > engine->durable_lsn) {
+            upto = first->sequence - 1;
+            break;
+        }
+        confirms->head = (confirms->head + 1) & (confirms->capacity - 1);
+        confirms->count--;
+    }
+    if (confirms->count == 0 && list_node_is_linked(&confirms->due))
+        list_remove(&confirms->due);
+    if (upto == confirms->confirmed)
+        return;
+    engine->counters.messages_confirmed += upto - confirms->confirmed;
+    bool multiple = upto - confirms->confirmed > 1;
+    confirms->confirmed = upto;
+    session_send(channel->session, channel->number,
+                 &(struct method){.id = METHOD_BASIC_ACK,
+                                  .basic_ack = {.delivery_tag = upto, .multiple = multiple}});
+}
+
+/* --- the end ------------------------------------------------------------------------------------------------- */
+
+static void cancel_consumers(struct channel *channel)
+{
+    uint32_t position = 0;
+    while (channel->consumers.count > 0) {
+        struct consumer *consumer = map_next(&channel->consumers, &position);
+        if (consumer == NULL) {
+            position = 0; /* removing moves entries, some of them behind us */
+            continue;
+        }
+        consumer_cancel(consumer);
+        position--;
+    }
+}
+
+void channel_forget_reply_consumer(struct channel *channel)
+{
+    if (channel->reply_consumer == NULL)
+        return;
+    map_remove(&channel->session->engine->reply_consumers,
+               slice_of(channel->reply_token, CHANNEL_REPLY_TOKEN_BYTES));
+    channel->reply_consumer = NULL;
+}
+
+void channel_close(struct channel *channel, bool tell)
+{
+    struct session *session = channel->session;
+    if (tell && channel->mode == CHANNEL_CONFIRM)
+        channel_confirm(channel);
+    channel_forget_reply_consumer(channel);
+    cancel_consumers(channel);
+    if (channel->tx != NULL) {
+        tx_rollback(channel);
+        tx_free(channel->tx);
+    }
+    channel_recover(channel);
+    if (list_node_is_linked(&channel->confirms.due))
+        list_remove(&channel->confirms.due);
+    session->channels[channel->number] = NULL;
+    session->channel_count--;
+    session->engine->counters.channels_closed++;
+    unacked_fini(&channel->unacked);
+    map_fini(&channel->consumers);
+    mem_free(channel->confirms.pending);
+    mem_free((void *)channel->last_queue.data);
+    mem_free(channel);
+}

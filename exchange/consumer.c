@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exchange/consumer.h"
+
+#include "exchange/channel.h"
+#include "exchange/engine.h"
+#include "exchange/message.h"
+#include "exchange/queue.h"
+#include "exchange/session.h"
+#include "server/base/mem.h"
+
+/* Behind the last active consumer of the same or a higher priority. */
+static void activate(struct consumer *consumer)
+{
+    struct list *active = &consumer->queue->active;
+    struct list_node *after = active->head.prev;
+    while (after != &active->head &&
+           LIST_ENTRY(after, struct consumer, active)->priority < consumer->priority)
+        after = after->prev;
+    list_insert_before(after->next, &consumer->active);
+}
+
+struct consumer *consumer_add(struct channel *channel, struct queue *queue,
+                              const struct consumer_spec *spec)
+{
+    struct consumer *consumer = mem_zalloc(sizeof *consumer + spec->tag.size);
+    consumer->channel = channel;
+    consumer->queue = queue;
+    consumer->priority = spec->priority;
+    consumer->prefetch = spec->no_ack ? 0 : channel->prefetch;
+    consumer->no_ack = spec->no_ack;
+    consumer->exclusive = spec->exclusive;
+    consumer->arguments = slice_dup(spec->arguments);
+    consumer->tag_bytes = (uint8_t)spec->tag.size;
+    memcpy(consumer->tag, spec->tag.data, spec->tag.size);
+    map_add(&channel->consumers, consumer_tag(consumer), consumer);
+    if (queue == NULL)
+        return consumer;
+    list_append(&queue->consumers, &consumer->by_queue);
+    queue->consumer_count++;
+    if (consumer->exclusive)
+        queue->exclusive_consumer = consumer;
+    activate(consumer);
+    queue_schedule(queue);
+    return consumer;
+}
+
+static void free_consumer(struct consumer *consumer)
+{
+    mem_free((void *)consumer->arguments.data);
+    mem_free(consumer);
+}
+
+void consumer_cancel(struct consumer *consumer)
+{
+    struct queue *queue = consumer->queue;
+    map_remove(&consumer->channel->consumers, consumer_tag(consumer));
+    if (list_node_is_linked(&consumer->active))
+        list_remove(&consumer->active);
+    if (list_node_is_linked(&consumer->parked))
+        list_remove(&consumer->parked);
+    consumer->cancelled = true;
+    if (queue != NULL) {
+        list_remove(&consumer->by_queue);
+        queue->consumer_count--;
+        if (queue->exclusive_consumer == consumer)
+            queue->exclusive_consumer = NULL;
+    }
+    if (consumer->unacked == 0)
+        free_consumer(consumer);
+    if (queue != NULL && queue->auto_delete && queue->consumer_count == 0 && !queue->deleted)
+        queue_delete(queue);
+}
+
+bool consumer_may_take(const struct consumer *consumer)
+{
+    const struct channel *channel = consumer->channel;
+    if (channel->session->clogged)
+        return false;
+    if (consumer->no_ack)
+        return true;
+    return (consumer->prefetch == 0 || consumer->unacked < consumer->prefetch) &&
+           (channel->prefetch_global == 0 || channel->consumer_unacked < channel->prefetch_global);
+}
+
+void consumer_park(struct consumer *consumer)
+{
+    list_remove(&consumer->active);
+    list_append(&consumer->channel->parked, &consumer->parked);
+}
+
+void consumer_wake(struct consumer *consumer)
+{
+    if (!list_node_is_linked(&consumer->parked) || !consumer_may_take(consumer))
+        return;
+    list_remove(&consumer->parked);
+    activate(consumer);
+    queue_schedule(consumer->queue);
+}
+
+void consumer_rotate(struct consumer *consumer)
+{
+    const struct list_node *next = consumer->active.next;
+    if (next == &consumer->queue->active.head ||
+        LIST_ENTRY(next, struct consumer, active)->priority < consumer->priority)
+        return;
+    list_remove(&consumer->active);
+    activate(consumer);
+}
+
+/* Sends the delivery and counts what it costs the session. */
+static void emit(struct consumer *consumer, struct message *message, uint64_t tag, bool redelivered)
+{
+    struct session *session = consumer->channel->session;
+    struct effect effect = {.kind = EFFECT_DELIVER,
+                            .channel = consumer->channel->number,
+                            .redelivered = redelivered,
+                            .message = message,
+                            .consumer_tag = consumer_tag(consumer),
+                            .delivery_tag = tag};
+    session->unwritten += effect_cost(&effect);
+    if (session->unwritten >= session->unwritten_max)
+        session->clogged = true;
+    session->engine->counters.messages_delivered++;
+    session->engine->counters.messages_redelivered += redelivered;
+    session_emit(session, &effect);
+}
+
+void consumer_deliver(struct consumer *consumer, const struct returned_entry *entry)
+{
+    struct channel *channel = consumer->channel;
+    struct queue *queue = consumer->queue;
+    uint64_t tag = ++channel->last_tag;
+    emit(consumer, entry->message, tag, entry->delivery_count > 0);
+    if (queue == NULL) {
+        message_unref(entry->message);
+        return;
+    }
+    queue->delivered++;
+    if (consumer->no_ack) {
+        queue_settle(queue, entry->position, entry->message);
+    } else {
+        consumer->unacked++;
+        channel->consumer_unacked++;
+        channel_track(channel, queue, consumer, entry);
+    }
+    consumer_rotate(consumer);
+}
+
+void consumer_settled(struct consumer *consumer)
+{
+    CHECK(consumer->unacked > 0);
+    consumer->unacked--;
+    consumer->channel->consumer_unacked--;
+    if (consumer->cancelled && consumer->unacked == 0)
+        free_consumer(consumer);
+}

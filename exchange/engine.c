@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Design notes. engine_apply is the driver: it finds the channel, calls the method's handler, turns a returned error into
+ * channel.close or connection.close by the reply code's level, and then dispatches the queues that the command
+ * left with both messages and credit. Commands for a channel or session that the engine has closed meanwhile were under way
+ * when it did; they are dropped.
+ */
+#include "exchange/engine.h"
+
+#include "exchange/channel.h"
+#include "exchange/handlers.h"
+#include "exchange/publish.h"
+#include "exchange/queue.h"
+#include "exchange/session.h"
+#include "exchange/vhost.h"
+#include "server/base/log.h"
+#include "server/base/mem.h"
+
+static const channel_handler handlers[METHOD_ID_COUNT] = {
+    [METHOD_CHANNEL_FLOW] = handle_channel_flow,
+    [METHOD_ACCESS_REQUEST] = handle_access_request,
+    [METHOD_EXCHANGE_DECLARE] = handle_exchange_declare,
+    [METHOD_EXCHANGE_DELETE] = handle_exchange_delete,
+    [METHOD_EXCHANGE_BIND] = handle_exchange_bind,
+    [METHOD_EXCHANGE_UNBIND] = handle_exchange_unbind,
+    [METHOD_QUEUE_DECLARE] = handle_queue_declare,
+    [METHOD_QUEUE_BIND] = handle_queue_bind,
+    [METHOD_QUEUE_UNBIND] = handle_queue_unbind,
+    [METHOD_QUEUE_PURGE] = handle_queue_purge,
+    [METHOD_QUEUE_DELETE] = handle_queue_delete,
+    [METHOD_BASIC_QOS] = handle_basic_qos,
+    [METHOD_BASIC_CONSUME] = handle_basic_consume,
+    [METHOD_BASIC_CANCEL] = handle_basic_cancel,
+    [METHOD_BASIC_GET] = handle_basic_get,
+    [METHOD_BASIC_ACK] = handle_basic_ack,
+    [METHOD_BASIC_NACK] = handle_basic_nack,
+    [METHOD_BASIC_REJECT] = handle_basic_reject,
+    [METHOD_BASIC_RECOVER] = handle_basic_recover,
+    [METHOD_BASIC_RECOVER_ASYNC] = handle_basic_recover_async,
+    [METHOD_CONFIRM_SELECT] = handle_confirm_select,
+    [METHOD_TX_SELECT] = handle_tx_select,
+    [METHOD_TX_COMMIT] = handle_tx_commit,
+    [METHOD_TX_ROLLBACK] = handle_tx_rollback,
+};
+
+/* --- life -------------------------------------------------------------------------------------------------------- */
+
+struct engine *engine_new(const struct engine_config *config)
+{
+    struct engine *engine = mem_zalloc(sizeof *engine);
+    engine->env = config->env;
+    engine->store = config->store;
+    engine->consumer_max_per_channel = config->consumer_max_per_channel;
+    engine->route_cache_entries = config->route_cache_entries;
+    list_init(&engine->sessions);
+    list_init(&engine->pending);
+    list_init(&engine->confirming);
+
+    struct vhost *vhost = vhost_new(engine, config->default_vhost);
+    map_add(&engine->vhosts, vhost->name, vhost);
+    uint8_t salt[USER_SALT_BYTES];
+    engine->env->random(engine->env->context, salt, sizeof salt);
+    struct user *user = user_new(config->default_user, config->default_pass, salt);
+    user->loopback_only = config->default_user_loopback_only;
+    map_add(&engine->users, user->name, user);
+    return engine;
+}
+
+void engine_free(struct engine *engine)
+{
+    CHECK(list_is_empty(&engine->sessions));
+    uint32_t position = 0;
+    for (struct vhost *vhost; (vhost = map_next(&engine->vhosts, &position)) != NULL;)
+        vhost_free(vhost);
+    position = 0;
+    for (struct user *user; (user = map_next(&engine->users, &position)) != NULL;)
+        user_free(user);
+    map_fini(&engine->vhosts);
+    map_fini(&engine->users);
+    map_fini(&engine->reply_consumers);
+    deque_pool_fini(&engine->blocks);
+    mem_free(engine);
+}
+
+/* --- errors ------------------------------------------------------------------------------------------------------ */
+
+/* Tells the client, and closes what the error's level says. FAILING is the method, or NONE. */
+static void fail(struct session *session, uint16_t number, const struct reply_error *error,
+                 uint16_t class_id, uint16_t method_id)
+{
+    struct engine *engine = session->engine;
+    struct channel *channel = session_channel(session, number);
+    bool only_channel = number != 0 && reply_level(error->code) == REPLY_LEVEL_CHANNEL;
+    if (only_channel && channel == NULL)
+        return; /* closed meanwhile; the client has been told why */
+    struct method close = {.id = only_channel ? METHOD_CHANNEL_CLOSE : METHOD_CONNECTION_CLOSE};
+    struct method_connection_close fields = {
+        .reply_code = error->code,
+        .reply_text = slice_of(error->text, error->text_size),
+        .class_id = class_id,
+        .method_id = method_id,
+    };
+    log_warning(only_channel ? "channel_error" : "connection_error",
+                LOG_BYTES("connection", session->name), LOG_NUM("channel", number),
+                LOG_BYTES("reply", fields.reply_text), LOG_NUM("class", class_id),
+                LOG_NUM("method", method_id));
+    if (only_channel) {
+        close.channel_close = (struct method_channel_close){fields.reply_code, fields.reply_text,
+                                                            fields.class_id, fields.method_id};
+        engine->counters.channel_errors++;
+        channel_close(channel, true);
+        session_send(session, number, &close);
+    } else {
+        close.connection_close = fields;
+        engine->counters.connection_errors++;
+        session_shut(session);
+        session_send(session, 0, &close);
+    }
+}
+
+/* --- sessions ------------------------------------------------------------------------------------------------------ */
+
+static void open_session(struct engine *engine, const struct command *command)
+{
+    struct session *session = command->session;
+    const struct command_open *open = &command->open;
+    session->engine = engine;
+    session->sink = open->sink;
+    session->connection = open->connection;
+    session->name = slice_dup(open->name);
+    session->from_loopback = open->from_loopback;
+    session->unwritten_max = open->unwritten_max;
+    session->id = ++engine->sessions_opened;
+    list_append(&engine->sessions, &session->by_engine);
+}
+
+static void close_session(struct engine *engine, struct session *session)
+{
+    session_shut(session);
+    list_remove(&session->by_engine);
+    engine->counters.sessions_closed++;
+    session_emit(session, &(struct effect){.kind = EFFECT_GONE});
+    session_free(session);
+}
+
+static void login(struct session *session, const struct command_login *login)
+{
+    struct engine *engine = session->engine;
+    const struct user *user = map_get(&engine->users, login->user);
+    bool accepted = user != NULL && user_has_password(user, login->password) &&
+                    (!user->loopback_only || session->from_loopback);
+    if (accepted) {
+        session->user = user;
+        session->state = SESSION_LOGGED;
+        session->client_properties = slice_dup(login->client_properties);
+        session->wants_cancel_notify =
+            session_client_can(login->client_properties, SLICE_LITERAL("consumer_cancel_notify"));
+        engine->counters.sessions_opened++;
+    } else {
+        engine->counters.logins_refused++;
+        log_warning("login_refused", LOG_BYTES("connection", session->name),
+                    LOG_BYTES("user", login->user), LOG_BYTES("mechanism", login->mechanism),
+                    LOG_STR("reason", user == NULL                           ? "unknown user"
+                                      : user_has_password(user, login->password) ? "not from loopback"
+                                                                             : "wrong password"));
+    }
+    session_emit(session, &(struct effect){.kind = EFFECT_LOGIN, .accepted = accepted});
+}
+
+static int open_vhost(struct session *session, struct slice name, struct reply_error *error)
+{
+    struct vhost *vhost = map_get(&session->engine->vhosts, name);
+    if (vhost == NULL)
+        return reply_error(error, REPLY_NOT_ALLOWED, "vhost %.*s not found", SLICE_ARGS(name));
+    session->vhost = vhost;
+    session->state = SESSION_RUNNING;
+    session_send(session, 0, &(struct method){.id = METHOD_CONNECTION_OPEN_OK});
+    return 0;
+}
+
+/* --- methods ------------------------------------------------------------------------------------------------------- */
+
+static int apply_connection_method(struct session *session, const struct method *method,
+                                   struct reply_error *error)
+{
+    if (method->id == METHOD_CONNECTION_OPEN && session->state == SESSION_LOGGED)
+        return open_vhost(session, method->connection_open.virtual_host, error);
+    if (method->id == METHOD_CONNECTION_CLOSE) {
+        session_shut(session);
+        session_send(session, 0, &(struct method){.id = METHOD_CONNECTION_CLOSE_OK});
+        return 0;
+    }
+    if (method->id == METHOD_CONNECTION_UPDATE_SECRET) {
+        session_send(session, 0, &(struct method){.id = METHOD_CONNECTION_UPDATE_SECRET_OK});
+        return 0;
+    }
+    return reply_error(error, REPLY_COMMAND_INVALID, "unimplemented method");
+}
+
+static int apply_channel_method(struct session *session, uint16_t number, const struct method *method,
+                                struct reply_error *error)
+{
+    struct channel *channel = session_channel(session, number);
+    if (method->id == METHOD_CHANNEL_OPEN) {
+        if (channel != NULL)
+            return reply_error(error, REPLY_CHANNEL_ERROR, "second 'channel.open' seen");
+        (void)channel_open(session, number);
+        session_send(session, number, &(struct method){.id = METHOD_CHANNEL_OPEN_OK});
+        return 0;
+    }
+    if (method->id == METHOD_CHANNEL_CLOSE) {
+        if (channel != NULL)
+            channel_close(channel, true);
+        session_send(session, number, &(struct method){.id = METHOD_CHANNEL_CLOSE_OK});
+        return 0;
+    }
+    if (channel == NULL)
+        return 0;
+    if (handlers[method->id] == NULL)
+        return reply_error(error, REPLY_COMMAND_INVALID, "unimplemented method");
+    return handlers[method->id](channel, method, error);
+}
+
+static void apply_method(struct session *session, uint16_t number, const struct method *method)
+{
+    struct reply_error error;
+    int status = number == 0 ? apply_connection_method(session, method, &error)
+                             : apply_channel_method(session, number, method, &error);
+    if (__builtin_expect(status < 0, 0))
+        fail(session, number, &error, method_infos[method->id].class_id,
+             method_infos[method->id].method_id);
+}
+
+static void apply_publish(struct session *session, uint16_t number, const struct command_publish *command)
+{
+    struct channel *channel = session_channel(session, number);
+    struct reply_error error;
+    if (channel == NULL)
+        message_unref(command->message);
+    else if (__builtin_expect(publish(channel, command, &error) < 0, 0))
+        fail(session, number, &error, method_infos[METHOD_BASIC_PUBLISH].class_id,
+             method_infos[METHOD_BASIC_PUBLISH].method_id);
+}
+
+static void dispatch_pending(struct engine *engine)
+{
+    for (struct list_node *node; (node = list_pop(&engine->pending)) != NULL;)
+        queue_dispatch(LIST_ENTRY(node, struct queue, pending));
+}
+
+/* What is left for a session that is closed: nothing but its end. */
+static void drop_command(const struct command *command)
+{
+    if (command->kind == COMMAND_PUBLISH)
+        message_unref(command->publish.message);
+}
+
+static void apply(struct engine *engine, const struct command *command)
+{
+    struct session *session = command->session;
+    switch (command->kind) {
+    case COMMAND_PUBLISH:
+        apply_publish(session, command->channel, &command->publish);
+        break;
+    case COMMAND_METHOD:
+        apply_method(session, command->channel, command->method);
+        break;
+    case COMMAND_DRAINED:
+        session_drained(session, command->drained_bytes);
+        break;
+    case COMMAND_FAIL:
+        fail(session, command->channel, command->fail.error, command->fail.class_id,
+             command->fail.method_id);
+        break;
+    case COMMAND_LOGIN:
+        login(session, &command->login);
+        break;
+    case COMMAND_SESSION_OPEN:
+        open_session(engine, command);
+        break;
+    case COMMAND_SESSION_CLOSE:
+        close_session(engine, session);
+        break;
+    case COMMAND_DURABLE:
+        CHECK_ID(command->durable_lsn >= engine->durable_lsn, command->durable_lsn);
+        engine->durable_lsn = command->durable_lsn;
+        break;
+    }
+}
+
+void engine_apply(struct engine *engine, const struct command *command)
+{
+    const struct session *session = command->session;
+    engine->counters.commands++;
+    if (session != NULL) {
+        CHECK_MAGIC(session, SESSION_MAGIC);
+        if (session->state == SESSION_CLOSED && command->kind != COMMAND_SESSION_CLOSE) {
+            drop_command(command);
+            return;
+        }
+    }
+    apply(engine, command);
+    if (!list_is_empty(&engine->pending))
+        dispatch_pending(engine);
+}
+
+void engine_end_tick(struct engine *engine)
+{
+    uint64_t durable = engine->store->flush(engine->store);
+    if (durable > engine->durable_lsn)
+        engine->durable_lsn = durable;
+    list_for_each_safe (node, &engine->confirming) {
+        struct confirms *confirms = LIST_ENTRY(node, struct confirms, due);
+        channel_confirm((struct channel *)(void *)((char *)confirms -
+                                                   offsetof(struct channel, confirms)));
+    }
+}

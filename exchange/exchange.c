@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exchange/exchange.h"
+
+#include "amqp/table.h"
+#include "exchange/route.h"
+#include "server/base/mem.h"
+
+static const struct exchange_type *const types[] = {
+    &exchange_type_direct,
+    &exchange_type_fanout,
+    &exchange_type_topic,
+    &exchange_type_headers,
+};
+
+const struct exchange_type *exchange_type_find(struct slice name)
+{
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (slice_equal(name, slice_from_string(types[i]->name)))
+            return types[i];
+    return NULL;
+}
+
+/* Borrows from ARGUMENTS; data NULL when no alternate exchange is named. */
+static struct slice alternate_of(struct slice arguments)
+{
+    struct table_value value;
+    if (!table_find(arguments, SLICE_LITERAL("alternate-exchange"), &value) &&
+        !table_find(arguments, SLICE_LITERAL("x-alternate-exchange"), &value))
+        return SLICE_EMPTY;
+    return value.type == TABLE_LONGSTR ? value.bytes : SLICE_EMPTY;
+}
+
+struct exchange *exchange_new(struct vhost *vhost, const struct exchange_spec *spec)
+{
+    struct exchange *exchange = mem_zalloc(sizeof *exchange);
+    exchange->vhost = vhost;
+    exchange->type = spec->type;
+    exchange->name = slice_dup(spec->name);
+    exchange->arguments = slice_dup(spec->arguments);
+    exchange->alternate = alternate_of(exchange->arguments);
+    exchange->durable = spec->durable;
+    exchange->auto_delete = spec->auto_delete;
+    exchange->internal = spec->internal;
+    list_init(&exchange->bindings_out);
+    list_init(&exchange->bindings_in);
+    return exchange;
+}
+
+void exchange_free(struct exchange *exchange)
+{
+    CHECK(list_is_empty(&exchange->bindings_out) && list_is_empty(&exchange->bindings_in));
+    if (exchange->type->fini != NULL)
+        exchange->type->fini(exchange);
+    route_forget(exchange);
+    map_fini(&exchange->bindings_by_id);
+    mem_free((void *)exchange->name.data);
+    mem_free((void *)exchange->arguments.data);
+    mem_free(exchange);
+}

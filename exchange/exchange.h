@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * exchange: a named place to publish to, of a type that decides by routing key or headers which of its
+ * bindings match. Owned by its vhost; engine's thread only. AMQP 0-9-1 section 3.1.
+ */
+#ifndef STOATMQ_EXCHANGE_EXCHANGE_H
+#define STOATMQ_EXCHANGE_EXCHANGE_H
+
+#include "amqp/reply.h"
+#include "server/base/list.h"
+#include "server/base/map.h"
+#include "server/base/slice.h"
+
+struct binding;
+struct exchange;
+struct message;
+struct route_walk;
+struct vhost;
+
+/* What an exchange's choice depends on, so far as caching goes; the larger includes the smaller. */
+enum exchange_dependence {
+    EXCHANGE_DEPENDS_ON_NOTHING, /* fanout */
+    EXCHANGE_DEPENDS_ON_KEY,     /* direct, topic */
+    EXCHANGE_DEPENDS_ON_MESSAGE, /* headers */
+};
+
+struct exchange_type {
+    const char *name;
+    enum exchange_dependence dependence;
+    /* Checks a binding's arguments before it is made: 0, or -1 with ERROR filled. NULL: nothing to check. */
+    int (*check_binding)(struct slice arguments, struct reply_error *error);
+    /* Takes BINDING into, or out of, the type's own index. NULL: the exchange's list of bindings is enough. */
+    void (*add)(struct exchange *exchange, struct binding *binding);
+    void (*remove)(struct exchange *exchange, struct binding *binding);
+    /* Calls route_walk_binding for each binding that matches. */
+    void (*route)(struct exchange *exchange, struct slice routing_key, struct message *message,
+                  struct route_walk *walk);
+    /* Frees the index of an exchange without bindings. */
+    void (*fini)(struct exchange *exchange);
+};
+
+struct exchange {
+    struct vhost *vhost;
+    const struct exchange_type *type;
+    struct slice name;      /* owned */
+    struct slice arguments; /* owned; a valid table */
+    struct slice alternate; /* name of the alternate exchange, in arguments; data NULL: none */
+    bool durable, auto_delete, internal;
+    bool deleted;               /* out of the vhost, about to be freed */
+    struct list_node doomed;    /* vhost.doomed: auto-delete, and its last binding went */
+    struct list bindings_out;   /* struct binding.by_source */
+    struct list bindings_in;    /* struct binding.by_destination */
+    struct map bindings_by_id;  /* of bindings_out, by binding_identity */
+    struct map by_key;          /* direct: routing key -> struct direct_key */
+    struct topic_node *topic;   /* topic: the trie's root */
+    uint64_t walk_mark;         /* the last routing walk that came here */
+    struct exchange *walk_next; /* the one that walk asks after this */
+    struct route *route_always; /* cached result when nothing matters to it */
+    uint64_t published, routed; /* messages in; queue copies out */
+};
+
+/* The type called NAME, or NULL. */
+const struct exchange_type *exchange_type_find(struct slice name);
+
+extern const struct exchange_type exchange_type_direct;
+extern const struct exchange_type exchange_type_fanout;
+extern const struct exchange_type exchange_type_topic;
+extern const struct exchange_type exchange_type_headers;
+
+struct exchange_spec {
+    struct slice name;
+    const struct exchange_type *type;
+    bool durable, auto_delete, internal;
+    struct slice arguments;
+};
+
+/* A new exchange from SPEC, whose slices are copied; not in the vhost's map yet. Free with exchange_free. */
+struct exchange *exchange_new(struct vhost *vhost, const struct exchange_spec *spec);
+
+/* Frees an exchange that has no bindings left. */
+void exchange_free(struct exchange *exchange);
+
+/* The default exchange, named "", which routes by queue name. */
+static inline bool exchange_is_default(const struct exchange *exchange)
+{
+    return exchange->name.size == 0;
+}
+
+#endif

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "amqp/table.h"
+#include "exchange/consumer.h"
+#include "exchange/engine.h"
+#include "exchange/handlers.h"
+#include "exchange/queue.h"
+#include "exchange/reply_to.h"
+#include "server/base/crypto.h"
+
+#define TAG_RANDOM_BYTES 16
+
+int handle_basic_qos(struct channel *channel, const struct method *method, struct reply_error *error)
+{
+    const struct method_basic_qos *qos = &method->basic_qos;
+    if (qos->prefetch_size != 0)
+        return reply_error(error, REPLY_NOT_IMPLEMENTED, "prefetch_size!=0 (%u)", qos->prefetch_size);
+    if (qos->global)
+        channel->prefetch_global = qos->prefetch_count;
+    else
+        channel->prefetch = qos->prefetch_count;
+    channel_reply_ok(channel, METHOD_BASIC_QOS_OK, false);
+    channel_wake(channel);
+    return 0;
+}
+
+/* --- consumers --------------------------------------------------------------------------------------------------- */
+
+/* Writes "amq.ctag-" and a random token. */
+static struct slice generate_tag(const struct engine *engine, uint8_t text[NAME_BYTES_MAX])
+{
+    static const char prefix[] = "amq.ctag-";
+    uint8_t random[TAG_RANDOM_BYTES];
+    engine->env->random(engine->env->context, random, sizeof random);
+    memcpy(text, prefix, sizeof prefix - 1);
+    struct slice token = crypto_token(text + sizeof prefix - 1, slice_of(random, sizeof random));
+    return slice_of(text, sizeof prefix - 1 + token.size);
+}
+
+static void consume_ok(struct channel *channel, struct slice tag, bool nowait)
+{
+    if (!nowait)
+        channel_reply(channel, &(struct method){.id = METHOD_BASIC_CONSUME_OK,
+                                                .basic_consume_ok = {.consumer_tag = tag}});
+}
+
+/* Reads x-priority; 0, or -1 with ERROR filled when it is no integer. */
+static int read_priority(const struct queue *queue, struct slice arguments, int32_t *priority,
+                         struct reply_error *error)
+{
+    struct table_value value;
+    *priority = 0;
+    if (!table_find(arguments, SLICE_LITERAL("x-priority"), &value))
+        return 0;
+    if (!table_type_is_integer(value.type))
+        return reply_error(error, REPLY_PRECONDITION_FAILED,
+                           "invalid arg 'x-priority' for queue '%.*s' in vhost '%.*s': "
+                           "\"expected integer, got %s\"",
+                           SLICE_ARGS(queue->name), SLICE_ARGS(queue->vhost->name),
+                           table_type_name(value.type));
+    *priority = value.integer > INT32_MAX   ? INT32_MAX
+                : value.integer < INT32_MIN ? INT32_MIN
+                                            : (int32_t)value.integer;
+    return 0;
+}
+
+static int consume_from_queue(struct channel *channel, const struct method_basic_consume *consume,
+                              struct slice tag, struct reply_error *error)
+{
+    struct queue *queue = handler_queue(channel, consume->queue, error);
+    if (queue == NULL)
+        return -1;
+    if (queue->exclusive_consumer != NULL || (consume->exclusive && queue->consumer_count > 0))
+        return reply_error(error, REPLY_ACCESS_REFUSED, "queue '%.*s' in vhost '%.*s' in exclusive use",
+                           SLICE_ARGS(queue->name), SLICE_ARGS(queue->vhost->name));
+    struct consumer_spec spec = {.tag = tag,
+                                 .no_ack = consume->no_ack,
+                                 .exclusive = consume->exclusive,
+                                 .arguments = consume->arguments};
+    if (read_priority(queue, consume->arguments, &spec.priority, error) < 0)
+        return -1;
+    (void)consumer_add(channel, queue, &spec);
+    return 0;
+}
+
+int handle_basic_consume(struct channel *channel, const struct method *method, struct reply_error *error)
+{
+    const struct method_basic_consume *consume = &method->basic_consume;
+    const struct engine *engine = channel->session->engine;
+    uint8_t room[NAME_BYTES_MAX];
+    struct slice tag = consume->consumer_tag;
+    if (map_get(&channel->consumers, tag) != NULL)
+        return reply_error(error, REPLY_NOT_ALLOWED, "attempt to reuse consumer tag '%.*s'",
+                           SLICE_ARGS(tag));
+    if (engine->consumer_max_per_channel != 0 &&
+        channel->consumers.count >= engine->consumer_max_per_channel)
+        return reply_error(error, REPLY_NOT_ALLOWED, "reached maximum (%u) of consumers per channel",
+                           engine->consumer_max_per_channel);
+    if (tag.size == 0)
+        tag = generate_tag(engine, room);
+    int status = reply_to_is_pseudo_queue(consume->queue)
+                     ? reply_to_consume(channel, consume, tag, error)
+                     : consume_from_queue(channel, consume, tag, error);
+    if (status == 0)
+        consume_ok(channel, tag, consume->nowait);
+    return status;
+}
+
+int handle_basic_cancel(struct channel *channel, const struct method *method, struct reply_error *error)
+{
+    const struct method_basic_cancel *cancel = &method->basic_cancel;
+    (void)error;
+    if (!cancel->nowait)
+        channel_reply(channel, &(struct method){.id = METHOD_BASIC_CANCEL_OK,
+                                                .basic_cancel_ok = {.consumer_tag = cancel->consumer_tag}});
+    struct consumer *consumer = map_get(&channel->consumers, cancel->consumer_tag);
+    if (consumer == NULL)
+        return 0;
+    if (consumer == channel->reply_consumer)
+        channel_forget_reply_consumer(channel);
+    consumer_cancel(consumer);
+    return 0;
+}
+
+/* --- basic.get ------------------------------------------------------------------------------------------------- */
+
+static void get_ok(struct channel *channel, const struct queue *queue, const struct returned_entry *entry)
+{
+    uint64_t left = queue_depth(queue);
+    struct method method = {
+        .id = METHOD_BASIC_GET_OK,
+        .basic_get_ok = {.delivery_tag = channel->last_tag,
+                         .redelivered = entry->delivery_count > 0,
+                         .exchange = message_exchange(entry->message),
+                         .routing_key = message_routing_key(entry->message),
+                         .message_count = left > UINT32_MAX ? UINT32_MAX : (uint32_t)left},
+    };
+    session_emit(channel->session, &(struct effect){.kind = EFFECT_CONTENT,
+                                                    .channel = channel->number,
+                                                    .method = &method,
+                                                    .message = entry->message});
+}
+
+int handle_basic_get(struct channel *channel, const struct method *method, struct reply_error *error)
+{
+    struct counters *counters = &channel->session->engine->counters;
+    struct queue *queue = handler_queue(channel, method->basic_get.queue, error);
+    if (queue == NULL)
+        return -1;
+    struct returned_entry entry;
+    if (!queue_take(queue, &entry)) {
+        channel_reply_ok(channel, METHOD_BASIC_GET_EMPTY, false);
+        return 0;
+    }
+    channel->last_tag++;
+    counters->messages_got++;
+    counters->messages_redelivered += entry.delivery_count > 0;
+    queue->delivered++;
+    get_ok(channel, queue, &entry);
+    if (method->basic_get.no_ack)
+        queue_settle(queue, entry.position, entry.message);
+    else
+        channel_track(channel, queue, NULL, &entry);
+    return 0;
+}
+
+/* --- settling ---------------------------------------------------------------------------------------------------- */
+
+int handle_basic_ack(struct channel *channel, const struct method *method, struct reply_error *error)
+{
+    const struct method_basic_ack *ack = &method->basic_ack;
+    return channel_settle(
+        channel,
+        &(struct settlement){.tag = ack->delivery_tag, .multiple = ack->multiple, .acked = true}, error);
+}
+
+int handle_basic_nack(struct channel *channel, const struct method *method, struct reply_error *error)
+{
+    const struct method_basic_nack *nack = &method->basic_nack;
+    return channel_settle(channel,
+                          &(struct settlement){.tag = nack->delivery_tag,
+                                               .multiple = nack->multiple,
+                                               .requeue = nack->requeue},
+                          error);
+}
+
+int handle_basic_reject(struct channel *channel, const struct method *method, struct reply_error *error)
+{
+    const struct method_basic_reject *reject = &method->basic_reject;
+    return channel_settle(
+        channel, &(struct settlement){.tag = reject->delivery_tag, .requeue = reject->requeue}, error);
+}
+
+static int recover(struct channel *channel, bool requeue, struct reply_error *error)
+{
+    if (!requeue)
+        return reply_error(error, REPLY_NOT_IMPLEMENTED, "requeue=false");
+    channel_recover(channel);
+    return 0;
+}
+
+int handle_basic_recover(struct channel *channel, const struct method *method, struct reply_error *error)
+{
+    if (recover(channel, method->basic_recover.requeue, error) < 0)
+        return -1;
+    channel_reply_ok(channel, METHOD_BASIC_RECOVER_OK, false);
+    return 0;
+}
+
+int handle_basic_recover_async(struct channel *channel, const struct method *method,
+                               struct reply_error *error)
+{
+    return recover(channel, method->basic_recover_async.requeue, error);
+}

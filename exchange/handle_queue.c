@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exchange/engine.h"
+#include "exchange/handlers.h"
+#include "exchange/queue.h"
+#include "exchange/reply_to.h"
+#include "server/base/crypto.h"
+#include "server/base/mem.h"
+
+#define GENERATED_RANDOM_BYTES 16
+
+struct slice handler_queue_name(struct channel *channel, struct slice name, struct reply_error *error)
+{
+    if (name.size > 0)
+        return name;
+    if (channel->last_queue.data == NULL)
+        (void)reply_error(error, REPLY_NOT_FOUND, "no previously declared queue");
+    return channel->last_queue;
+}
+
+static int no_queue(const struct channel *channel, struct slice name, struct reply_error *error)
+{
+    return reply_error(error, REPLY_NOT_FOUND, "no queue '%.*s' in vhost '%.*s'", SLICE_ARGS(name),
+                       SLICE_ARGS(channel_vhost(channel)->name));
+}
+
+int handler_check_owner(const struct channel *channel, const struct queue *queue, struct reply_error *error)
+{
+    if (queue->owner == NULL || queue->owner == channel->session)
+        return 0;
+    return reply_error(error, REPLY_RESOURCE_LOCKED,
+                       "cannot obtain exclusive access to locked queue '%.*s' in vhost '%.*s'. It could be "
+                       "originally declared on another connection or the exclusive property value does "
+                       "not match that of the original declaration.",
+                       SLICE_ARGS(queue->name), SLICE_ARGS(channel_vhost(channel)->name));
+}
+
+struct queue *handler_queue(struct channel *channel, struct slice name, struct reply_error *error)
+{
+    name = handler_queue_name(channel, name, error);
+    if (name.data == NULL)
+        return NULL;
+    struct queue *queue = vhost_queue(channel_vhost(channel), name);
+    if (queue == NULL) {
+        (void)no_queue(channel, name, error);
+        return NULL;
+    }
+    return handler_check_owner(channel, queue, error) < 0 ? NULL : queue;
+}
+
+static uint32_t saturate(uint64_t count)
+{
+    return count > UINT32_MAX ? UINT32_MAX : (uint32_t)count;
+}
+
+static void remember(struct channel *channel, struct slice name)
+{
+    if (slice_equal(channel->last_queue, name))
+        return;
+    mem_free((void *)channel->last_queue.data);
+    channel->last_queue = slice_dup(name);
+}
+
+static void declare_ok(struct channel *channel, struct slice name, uint64_t messages, uint32_t consumers,
+                       bool nowait)
+{
+    remember(channel, name);
+    if (!nowait)
+        channel_reply(channel, &(struct method){.id = METHOD_QUEUE_DECLARE_OK,
+                                                .queue_declare_ok = {.queue = name,
+                                                                     .message_count = saturate(messages),
+                                                                     .consumer_count = consumers}});
+}
+
+/* Writes "amq.gen-" and a random token. */
+static struct slice generate_name(const struct engine *engine, uint8_t text[NAME_BYTES_MAX])
+{
+    static const char prefix[] = "amq.gen-";
+    uint8_t random[GENERATED_RANDOM_BYTES];
+    engine->env->random(engine->env->context, random, sizeof random);
+    memcpy(text, prefix, sizeof prefix - 1);
+    struct slice token = crypto_token(text + sizeof prefix - 1, slice_of(random, sizeof random));
+    return slice_of(text, sizeof prefix - 1 + token.size);
+}
+
+static int match_existing(const struct channel *channel, const struct queue *queue,
+                          const struct method_queue_declare *declared, struct reply_error *error)
+{
+    struct resource resource = {"queue", queue->name, channel_vhost(channel)->name};
+    bool exclusive = queue->owner != NULL;
+    if (handler_check_owner(channel, queue, error) < 0 ||
+        arguments_match_flag(&resource, "durable", declared->durable, queue->durable, error) < 0 ||
+        arguments_match_flag(&resource, "auto_delete", declared->auto_delete, queue->auto_delete, error) < 0 ||
+        arguments_match_flag(&resource, "exclusive", declared->exclusive, exclusive, error) < 0)
+        return -1;
+    return arguments_match_queue(queue->arguments, declared->arguments, &resource, error);
+}
+
+static int declare_passive(struct channel *channel, struct slice name, bool nowait, struct reply_error *error)
+{
+    struct queue *queue = handler_queue(channel, name, error);
+    if (queue == NULL)
+        return -1;
+    declare_ok(channel, queue->name, queue_depth(queue), queue->consumer_count, nowait);
+    return 0;
+}
+
+/* Pseudo-queues of direct reply-to: declaring one asks whether somebody is there. */
+static int declare_reply_to(struct channel *channel, struct slice name, bool nowait, struct reply_error *error)
+{
+    if (!reply_to_is_pseudo_queue(name) && !reply_to_is_alive(channel->session->engine, name))
+        return no_queue(channel, name, error);
+    declare_ok(channel, name, 0, 1, nowait);
+    return 0;
+}
+
+static int declare_new(struct channel *channel, struct slice name,
+                       const struct method_queue_declare *declared, struct reply_error *error)
+{
+    struct vhost *vhost = channel_vhost(channel);
+    if (slice_starts_with(declared->queue, SLICE_LITERAL("amq.")))
+        return reply_error(error, REPLY_ACCESS_REFUSED,
+                           "queue name '%.*s' contains reserved prefix 'amq.*'", SLICE_ARGS(name));
+    if (arguments_check_queue(declared->arguments, &(struct resource){"queue", name, vhost->name}, error) < 0)
+        return -1;
+    (void)queue_declare(vhost, &(struct queue_spec){
+                                   .name = name,
+                                   .durable = declared->durable,
+                                   .auto_delete = declared->auto_delete,
+                                   .owner = declared->exclusive ? channel->session : NULL,
+                                   .arguments = declared->arguments,
+                               });
+    return 0;
+}
+
+int handle_queue_declare(struct channel *channel, const struct method *method, struct reply_error *error)
+{
+    const struct method_queue_declare *declared = &method->queue_declare;
+    uint8_t room[NAME_BYTES_MAX];
+    struct slice name = handler_clean_name(declared->queue, room);
+    if (reply_to_is_pseudo_queue(name) || reply_to_is_address(name))
+        return declare_reply_to(channel, name, declared->nowait, error);
+    if (declared->passive)
+        return declare_passive(channel, name, declared->nowait, error);
+    if (name.size == 0)
+        name = generate_name(channel->session->engine, room);
+    struct queue *queue = vhost_queue(channel_vhost(channel), name);
+    if (queue == NULL) {
+        if (declare_new(channel, name, declared, error) < 0)
+            return -1;
+        declare_ok(channel, name, 0, 0, declared->nowait);
+        return 0;
+    }
+    if (match_existing(channel, queue, declared, error) < 0)
+        return -1;
+    declare_ok(channel, name, queue_depth(queue), queue->consumer_count, declared->nowait);
+    return 0;
+}
+
+int handle_queue_purge(struct channel *channel, const struct method *method, struct reply_error *error)
+{
+    const struct method_queue_purge *purge = &method->queue_purge;
+    struct queue *queue = handler_queue(channel, purge->queue, error);
+    if (queue == NULL)
+        return -1;
+    uint64_t count = queue_purge(queue);
+    if (!purge->nowait)
+        channel_reply(channel,
+                      &(struct method){.id = METHOD_QUEUE_PURGE_OK,
+                                       .queue_purge_ok = {.message_count = saturate(count)}});
+    return 0;
+}
+
+int handle_queue_delete(struct channel *channel, const struct method *method, struct reply_error *error)
+{
+    const struct method_queue_delete *deleted = &method->queue_delete;
+    struct vhost *vhost = channel_vhost(channel);
+    struct slice name = handler_queue_name(channel, deleted->queue, error);
+    if (name.data == NULL)
+        return -1;
+    struct queue *queue = vhost_queue(vhost, name);
+    uint64_t count = 0;
+    if (queue != NULL) {
+        if (handler_check_owner(channel, queue, error) < 0)
+            return -1;
+        if (deleted->if_unused && queue->consumer_count > 0)
+            return reply_error(error, REPLY_PRECONDITION_FAILED, "queue '%.*s' in vhost '%.*s' in use",
+                               SLICE_ARGS(name), SLICE_ARGS(vhost->name));
+        if (deleted->if_empty && queue_depth(queue) > 0)
+            return reply_error(error, REPLY_PRECONDITION_FAILED, "queue '%.*s' in vhost '%.*s' not empty",
+                               SLICE_ARGS(name), SLICE_ARGS(vhost->name));
+        count = queue_depth(queue);
+        queue_delete(queue);
+    }
+    if (!deleted->nowait)
+        channel_reply(channel,
+                      &(struct method){.id = METHOD_QUEUE_DELETE_OK,
+                                       .queue_delete_ok = {.message_count = saturate(count)}});
+    return 0;
+}

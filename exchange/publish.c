@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exchange/publish.h"
+
+#include "amqp/table.h"
+#include "exchange/consumer.h"
+#include "exchange/engine.h"
+#include "exchange/exchange.h"
+#include "exchange/message.h"
+#include "exchange/queue.h"
+#include "exchange/reply_to.h"
+#include "exchange/route.h"
+#include "exchange/session.h"
+#include "exchange/tx.h"
+#include "exchange/vhost.h"
+#include "server/base/mem.h"
+
+#define CC  SLICE_LITERAL("CC")
+#define BCC SLICE_LITERAL("BCC")
+
+/* --- where to ------------------------------------------------------------------------------------------------- */
+
+/* The exchange named in MESSAGE, from the channel's memory of the last publish when that still holds. */
+static struct exchange *find_exchange(struct channel *channel, const struct message *message)
+{
+    struct vhost *vhost = channel->session->vhost;
+    struct slice name = message_exchange(message);
+    if (channel->memo_names != vhost->names) {
+        channel->memo_names = vhost->names;
+        channel->memo_exchange = NULL;
+        channel->memo_queue = NULL;
+    }
+    if (channel->memo_exchange == NULL || !slice_equal(channel->memo_exchange->name, name))
+        channel->memo_exchange = vhost_exchange(vhost, name);
+    return channel->memo_exchange;
+}
+
+/* The default exchange's answer: the queue of that name, or NULL. */
+static struct queue *find_queue(struct channel *channel, const struct message *message)
+{
+    struct slice name = message_routing_key(message);
+    if (channel->memo_queue == NULL || !slice_equal(channel->memo_queue->name, name))
+        channel->memo_queue = vhost_queue(channel->session->vhost, name);
+    return channel->memo_queue;
+}
+
+static void collect_header_keys(struct exchange *exchange, struct message *message,
+                                struct slice headers, struct slice name, struct route_set *set)
+{
+    struct table_value keys, key;
+    if (!table_find(headers, name, &keys) || keys.type != TABLE_ARRAY)
+        return;
+    struct cursor cursor = cursor_of(keys.bytes);
+    while (table_next_item(&cursor, &key))
+        if (key.type == TABLE_LONGSTR && key.bytes.size <= 255)
+            (void)route_collect(exchange, key.bytes, message, set);
+}
+
+/* Where a message with CC or BCC goes: its own key and all of those, each queue once. False when it has neither. */
+static bool collect_copies(struct exchange *exchange, struct message *message,
+                           const struct properties *properties, struct route_set *set)
+{
+    struct table_value value;
+    if (!table_find(properties->headers, CC, &value) && !table_find(properties->headers, BCC, &value))
+        return false;
+    route_set_begin(set, exchange->vhost);
+    (void)route_collect(exchange, message_routing_key(message), message, set);
+    collect_header_keys(exchange, message, properties->headers, CC, set);
+    collect_header_keys(exchange, message, properties->headers, BCC, set);
+    return true;
+}
+
+/* --- what is legal -------------------------------------------------------------------------------------------- */
+
+static int check_user_id(const struct channel *channel, const struct properties *properties,
+                         struct reply_error *error)
+{
+    const struct user *user = channel->session->user;
+    if (!(properties->flags & PROPERTY_USER_ID) || user->impersonator ||
+        slice_equal(properties->user_id, user->name))
+        return 0;
+    return reply_error(error, REPLY_PRECONDITION_FAILED,
+                       "user_id property set to '%.*s' but authenticated user was '%.*s'",
+                       SLICE_ARGS(properties->user_id), SLICE_ARGS(user->name));
+}
+
+/* An expiration is a decimal number of milliseconds as a string, at most what RabbitMQ takes: 100 years. */
+#define EXPIRATION_MAX_MS (100ull * 365 * 24 * 3600 * 1000)
+
+static int check_expiration(const struct properties *properties, struct reply_error *error)
+{
+    struct slice text = properties->expiration;
+    if (!(properties->flags & PROPERTY_EXPIRATION))
+        return 0;
+    size_t at = text.size > 0 && (text.data[0] == '-' || text.data[0] == '+');
+    bool negative = at > 0 && text.data[0] == '-';
+    size_t first_digit = at;
+    uint64_t value = 0;
+    for (; at < text.size && text.data[at] >= '0' && text.data[at] <= '9' && value < UINT64_MAX / 100; at++)
+        value = value * 10 + (uint64_t)(text.data[at] - '0');
+    const char *reason = NULL;
+    if (at == first_digit)
+        return reply_error(error, REPLY_PRECONDITION_FAILED, "invalid expiration '%.*s': no_integer",
+                           SLICE_ARGS(text));
+    if (at < text.size)
+        return reply_error(error, REPLY_PRECONDITION_FAILED,
+                           "invalid expiration '%.*s': {leftover_string,\"%.*s\"}", SLICE_ARGS(text),
+                           (int)(text.size - at), (const char *)text.data + at);
+    if (negative && value > 0)
+        reason = "value_negative";
+    else if (value > EXPIRATION_MAX_MS)
+        reason = "value_too_large";
+    if (reason == NULL)
+        return 0;
+    return reply_error(error, REPLY_PRECONDITION_FAILED, "invalid expiration '%.*s': {%s,%s%llu}",
+                       SLICE_ARGS(text), reason, negative ? "-" : "", (unsigned long long)value);
+}
+
+static int check_copies(const struct properties *properties, struct slice name, struct reply_error *error)
+{
+    struct table_value value;
+    if (!table_find(properties->headers, name, &value) || value.type == TABLE_ARRAY)
+        return 0;
+    return reply_error(error, REPLY_PRECONDITION_FAILED, "invalid message: {unacceptable_type_in_header,\"%.*s\",%s}", SLICE_ARGS(name),
+                       table_type_name(value.type));
+}
+
+/* Looks at the properties that publishing must not take as they come. */
+static int check_properties(struct channel *channel, const struct message *message,
+                            struct reply_error *error)
+{
+    struct properties properties;
+    if (properties_decode(message_properties(message), &properties) != METHOD_OK)
+        return reply_error(error, REPLY_SYNTAX_ERROR, "malformed content header properties");
+    if (check_user_id(channel, &properties, error) < 0 || check_expiration(&properties, error) < 0 ||
+        check_copies(&properties, CC, error) < 0 || check_copies(&properties, BCC, error) < 0)
+        return -1;
+    if (reply_to_is_pseudo_queue(properties.reply_to) && channel->reply_consumer == NULL)
+        return reply_error(error, REPLY_PRECONDITION_FAILED, "fast reply consumer does not exist");
+    return 0;
+}
+
+static int check(struct channel *channel, const struct command_publish *command,
+                 struct reply_error *error)
+{
+    struct message *message = command->message;
+    struct slice vhost = channel->session->vhost->name;
+    struct exchange *exchange = find_exchange(channel, message);
+    if (__builtin_expect(exchange == NULL, 0))
+        return reply_error(error, REPLY_NOT_FOUND, "no exchange '%.*s' in vhost '%.*s'",
+                           SLICE_ARGS(message_exchange(message)), SLICE_ARGS(vhost));
+    if (__builtin_expect(exchange->internal, 0))
+        return reply_error(error, REPLY_ACCESS_REFUSED,
+                           "cannot publish to internal exchange '%.*s' in vhost '%.*s'",
+                           SLICE_ARGS(exchange->name), SLICE_ARGS(vhost));
+    if (__builtin_expect(command->immediate, 0))
+        return reply_error(error, REPLY_NOT_IMPLEMENTED, "immediate=true");
+    if (__builtin_expect((message->flags & MESSAGE_INSPECT) != 0, 0))
+        return check_properties(channel, message, error);
+    return 0;
+}
+
+/* --- what queues are given ------------------------------------------------------------------------------- */
+
+/* HEADERS without BCC, as a new table. */
+static void put_without_bcc(struct buf *out, struct slice headers)
+{
+    struct cursor cursor = cursor_of(headers);
+    struct slice key;
+    struct table_value value;
+    while (table_next(&cursor, &key, &value))
+        if (!slice_equal(key, BCC))
+            table_put(out, key, &value);
+}
+
+/* The message as its receivers are to see it: without BCC, with the address that a direct reply goes to. Takes MESSAGE and
+ * returns it, or a copy; MESSAGE itself when memory is exhausted. */
+static struct message *rewrite(struct channel *channel, struct message *message,
+                               struct properties *properties)
+{
+    struct table_value value;
+    bool has_bcc = table_find(properties->headers, BCC, &value);
+    bool is_request = reply_to_is_pseudo_queue(properties->reply_to);
+    if (!has_bcc && !is_request)
+        return message;
+    struct buf headers = {0}, address = {0};
+    if (has_bcc) {
+        put_without_bcc(&headers, properties->headers);
+        properties->headers = buf_slice(&headers);
+    }
+    if (is_request) {
+        reply_to_put_address(channel, &address);
+        properties->reply_to = buf_slice(&address);
+    }
+    struct message *copy = message_with_properties(message, properties);
+    buf_fini(&headers);
+    buf_fini(&address);
+    if (copy == NULL)
+        return message;
+    message_unref(message);
+    return copy;
+}
+
+static void return_unroutable(struct channel *channel, struct message *message)
+{
+    struct method method = {
+        .id = METHOD_BASIC_RETURN,
+        .basic_return = {.reply_code = REPLY_NO_ROUTE,
+                         .reply_text = SLICE_LITERAL("NO_ROUTE"),
+                         .exchange = message_exchange(message),
+                         .routing_key = message_routing_key(message)},
+    };
+    session_emit(channel->session, &(struct effect){.kind = EFFECT_CONTENT,
+                                                    .channel = channel->number,
+                                                    .method = &method,
+                                                    .message = message});
+}
+
+/* One record for all durable queues among QUEUES; sets the message's LSN. */
+static void store_message(struct engine *engine, struct message *message, struct queue *const *queues,
+                          uint32_t count)
+{
+    struct store_target few[16];
+    struct store_target *targets = count <= 16 ? few : mem_alloc(count * sizeof *targets);
+    uint32_t durable = 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (queues[i]->durable)
+            targets[durable++] = (struct store_target){queues[i], queues[i]->next_position};
+    if (durable > 0)
+        message->lsn = engine->store->append(engine->store,
+                                             &(struct store_record){.kind = STORE_MESSAGE,
+                                                                    .target_count = durable,
+                                                                    .message = message,
+                                                                    .targets = targets});
+    if (targets != few)
+        mem_free(targets);
+}
+
+/* Gives MESSAGE, with its reference, to COUNT queues, or back to the publisher; returns its LSN. */
+static uint64_t hand_out(struct channel *channel, struct message *message, struct queue *const *queues,
+                         uint32_t count, bool mandatory)
+{
+    struct engine *engine = channel->session->engine;
+    if (count == 0) {
+        if (mandatory) {
+            engine->counters.messages_unroutable_returned++;
+            return_unroutable(channel, message);
+        } else {
+            engine->counters.messages_unroutable_dropped++;
+        }
+        message_unref(message);
+        return 0;
+    }
+    engine->counters.messages_routed += count;
+    if (message->flags & MESSAGE_PERSISTENT)
+        store_message(engine, message, queues, count);
+    uint64_t lsn = message->lsn;
+    for (uint32_t i = 0; i + 1 < count; i++) {
+        message_ref(message);
+        queue_publish(queues[i], message);
+    }
+    queue_publish(queues[count - 1], message);
+    return lsn;
+}
+
+/* The rare messages: with CC, BCC or a reply-to of direct reply-to. */
+static uint64_t route_inspected(struct channel *channel, struct exchange *exchange,
+                                const struct command_publish *command)
+{
+    struct message *message = command->message;
+    struct route_set *set = &exchange->vhost->scratch_keys;
+    struct properties properties;
+    CHECK(properties_decode(message_properties(message), &properties) == METHOD_OK);
+    if (!collect_copies(exchange, message, &properties, set)) {
+        route_set_begin(set, exchange->vhost);
+        (void)route_collect(exchange, message_routing_key(message), message, set);
+    }
+    message = rewrite(channel, message, &properties);
+    return hand_out(channel, message, set->queues, set->count, command->mandatory);
+}
+
+uint64_t publish_route(struct channel *channel, const struct command_publish *command)
+{
+    struct message *message = command->message;
+    struct exchange *exchange = find_exchange(channel, message);
+    if (exchange == NULL) /* deleted between a transaction's publish and its commit */
+        return hand_out(channel, message, NULL, 0, command->mandatory);
+    if (exchange_is_default(exchange) &&
+        __builtin_expect(reply_to_is_address(message_routing_key(message)), 0))
+        return reply_to_deliver(channel, command) ? 0
+                                                  : hand_out(channel, message, NULL, 0, command->mandatory);
+    if (__builtin_expect((message->flags & MESSAGE_INSPECT) != 0, 0))
+        return route_inspected(channel, exchange, command);
+    if (exchange_is_default(exchange)) {
+        struct queue *queue = find_queue(channel, message);
+        return hand_out(channel, message, &queue, queue != NULL, command->mandatory);
+    }
+    struct route_view route = route_find(exchange, message);
+    return hand_out(channel, message, route.queues, route.count, command->mandatory);
+}
+
+int publish(struct channel *channel, const struct command_publish *command, struct reply_error *error)
+{
+    if (check(channel, command, error) < 0) {
+        message_unref(command->message);
+        return -1;
+    }
+    channel->session->engine->counters.messages_published++;
+    if (__builtin_expect(channel->mode == CHANNEL_TX, 0)) {
+        tx_publish(channel->tx, command);
+        return 0;
+    }
+    uint64_t lsn = publish_route(channel, command);
+    if (channel->mode == CHANNEL_CONFIRM)
+        channel_published(channel, lsn);
+    return 0;
+}

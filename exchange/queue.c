@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Design notes. Whatever was delivered had a lower position than all that was not, so what comes back always
+ * stands before the deque: the deque stays a plain FIFO, and order needs a heap only for what came back. A message that
+ * finds an empty queue and a consumer with credit never enters either.
+ */
+#include "exchange/queue.h"
+
+#include "exchange/channel.h"
+#include "exchange/consumer.h"
+#include "exchange/engine.h"
+#include "exchange/message.h"
+#include "exchange/session.h"
+#include "exchange/vhost.h"
+#include "server/base/mem.h"
+
+static struct engine *engine_of(const struct queue *queue)
+{
+    return queue->vhost->engine;
+}
+
+struct queue *queue_declare(struct vhost *vhost, const struct queue_spec *spec)
+{
+    struct queue *queue = mem_zalloc(sizeof *queue);
+    queue->vhost = vhost;
+    queue->name = slice_dup(spec->name);
+    queue->arguments = slice_dup(spec->arguments);
+    queue->durable = spec->durable;
+    queue->auto_delete = spec->auto_delete;
+    queue->references = 1;
+    queue->next_position = 1;
+    list_init(&queue->consumers);
+    list_init(&queue->active);
+    list_init(&queue->bindings);
+    if (spec->owner != NULL) {
+        queue->owner = spec->owner;
+        list_append(&spec->owner->exclusive_queues, &queue->owned);
+    }
+    vhost_add_queue(vhost, queue);
+    vhost->engine->counters.queues_declared++;
+    return queue;
+}
+
+void queue_unref(struct queue *queue)
+{
+    if (--queue->references > 0)
+        return;
+    CHECK(queue->deleted && queue_depth(queue) == 0);
+    returned_fini(&queue->returned);
+    mem_free((void *)queue->name.data);
+    mem_free((void *)queue->arguments.data);
+    mem_free(queue);
+}
+
+bool queue_take(struct queue *queue, struct returned_entry *entry)
+{
+    if (!returned_pop(&queue->returned, entry)) {
+        entry->message = deque_pop(&queue->ready, &engine_of(queue)->blocks, &entry->position);
+        entry->delivery_count = 0;
+        if (entry->message == NULL)
+            return false;
+    }
+    queue->ready_bytes -= entry->message->body_bytes;
+    return true;
+}
+
+void queue_settle(struct queue *queue, uint64_t position, struct message *message)
+{
+    if (__builtin_expect(message->lsn != 0 && queue->durable && !queue->deleted, 0)) {
+        struct store *store = engine_of(queue)->store;
+        (void)store->append(store, &(struct store_record){
+                                       .kind = STORE_SETTLE, .queue = queue, .position = position});
+    }
+    message_unref(message);
+}
+
+static uint64_t drop_ready(struct queue *queue)
+{
+    uint64_t count = queue_depth(queue);
+    for (struct returned_entry entry; queue_take(queue, &entry);)
+        message_unref(entry.message);
+    engine_of(queue)->counters.messages_purged += count;
+    return count;
+}
+
+uint64_t queue_purge(struct queue *queue)
+{
+    if (queue->durable && queue_depth(queue) > 0) {
+        struct store *store = engine_of(queue)->store;
+        (void)store->append(store, &(struct store_record){.kind = STORE_PURGE,
+                                                          .queue = queue,
+                                                          .position = queue->next_position});
+    }
+    return drop_ready(queue);
+}
+
+/* Tells the client that its consumer is gone (section 1.8.3.5; RabbitMQ's consumer_cancel_notify). */
+static void notify_cancel(struct consumer *consumer)
+{
+    struct session *session = consumer->channel->session;
+    if (!session->wants_cancel_notify)
+        return;
+    session_send(session, consumer->channel->number,
+                 &(struct method){.id = METHOD_BASIC_CANCEL,
+                                  .basic_cancel = {.consumer_tag = consumer_tag(consumer),
+                                                   .nowait = true}});
+}
+
+void queue_delete(struct queue *queue)
+{
+    CHECK(!queue->deleted);
+    queue->deleted = true;
+    if (queue->owner != NULL)
+        list_remove(&queue->owned);
+    if (list_node_is_linked(&queue->pending))
+        list_remove(&queue->pending);
+    vhost_remove_queue(queue->vhost, queue);
+    for (struct list_node *node; (node = list_first(&queue->consumers)) != NULL;) {
+        struct consumer *consumer = LIST_ENTRY(node, struct consumer, by_queue);
+        notify_cancel(consumer);
+        consumer_cancel(consumer);
+    }
+    (void)drop_ready(queue);
+    engine_of(queue)->counters.queues_deleted++;
+    queue_unref(queue);
+}
+
+/* The consumer whose turn it is, or NULL; those found without credit are parked. */
+static struct consumer *next_consumer(struct queue *queue)
+{
+    for (struct list_node *node; (node = list_first(&queue->active)) != NULL;) {
+        struct consumer *consumer = LIST_ENTRY(node, struct consumer, active);
+        if (consumer_may_take(consumer))
+            return consumer;
+        consumer_park(consumer);
+    }
+    return NULL;
+}
+
+void queue_publish(struct queue *queue, struct message *message)
+{
+    uint64_t position = queue->next_position++;
+    queue->published++;
+    if (queue_depth(queue) == 0) {
+        struct consumer *consumer = next_consumer(queue);
+        if (consumer != NULL) {
+            consumer_deliver(consumer,
+                             &(struct returned_entry){.position = position, .message = message});
+            return;
+        }
+    }
+    queue->ready_bytes += message->body_bytes;
+    deque_push(&queue->ready, &engine_of(queue)->blocks, position, message);
+}
+
+void queue_requeue(struct queue *queue, uint64_t position, struct message *message,
+                   uint32_t delivery_count)
+{
+    if (queue->deleted) {
+        message_unref(message);
+        return;
+    }
+    if (message->lsn != 0 && queue->durable) {
+        struct store *store = engine_of(queue)->store;
+        (void)store->append(store, &(struct store_record){.kind = STORE_REQUEUE,
+                                                          .queue = queue,
+                                                          .position = position,
+                                                          .delivery_count = delivery_count});
+    }
+    queue->ready_bytes += message->body_bytes;
+    returned_push(&queue->returned, (struct returned_entry){position, message, delivery_count});
+    queue_schedule(queue);
+}
+
+void queue_schedule(struct queue *queue)
+{
+    if (!queue->deleted && !list_node_is_linked(&queue->pending))
+        list_append(&engine_of(queue)->pending, &queue->pending);
+}
+
+void queue_dispatch(struct queue *queue)
+{
+    while (queue_depth(queue) > 0) {
+        struct consumer *consumer = next_consumer(queue);
+        if (consumer == NULL)
+            return;
+        struct returned_entry entry;
+        CHECK(queue_take(queue, &entry));
+        consumer_deliver(consumer, &entry);
+    }
+}

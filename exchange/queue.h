@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * queue: messages in order, and the consumers they go to. A message has a position, given when it was published; what is
+ * ready is either in the deque (never delivered) or came back (returned), and those stand before. Belongs to its
+ * vhost; unsettled deliveries hold a reference, so that a deleted queue stays valid for them. Engine's thread only.
+ * AMQP 0-9-1 section 3.1.
+ */
+#ifndef STOATMQ_EXCHANGE_QUEUE_H
+#define STOATMQ_EXCHANGE_QUEUE_H
+
+#include "exchange/deque.h"
+#include "exchange/returned.h"
+#include "server/base/list.h"
+#include "server/base/slice.h"
+
+struct consumer;
+struct engine;
+struct message;
+struct session;
+struct vhost;
+
+struct queue {
+    struct vhost *vhost;
+    struct slice name;      /* owned */
+    struct slice arguments; /* owned; a valid table */
+    bool durable, auto_delete;
+    bool deleted;           /* out of the vhost; waiting for the last reference */
+    struct session *owner;  /* exclusive to this session; NULL: to none */
+    struct list_node owned; /* in owner's exclusive queues */
+
+    struct deque ready;       /* never delivered, in order */
+    struct returned returned; /* delivered and come back; all before those in `ready` */
+    uint64_t next_position;   /* of the next message published */
+    uint64_t ready_bytes;     /* bodies of what is ready */
+    uint64_t unacked;         /* delivered, not settled */
+
+    struct list consumers;               /* struct consumer.by_queue */
+    struct list active;                  /* struct consumer.active, by priority: those that may take a message */
+    struct list_node pending;            /* engine.pending: to be dispatched at the end of this command */
+    struct consumer *exclusive_consumer; /* or NULL */
+    uint32_t consumer_count;
+
+    struct list bindings;  /* struct binding.by_destination */
+    uint64_t walk_mark;    /* the last routing set that it is in */
+    uint32_t references;   /* unsettled deliveries, and one of the vhost */
+    uint64_t published, delivered, redelivered, acked;
+};
+
+struct queue_spec {
+    struct slice name;
+    bool durable, auto_delete;
+    struct session *owner; /* of an exclusive queue, or NULL */
+    struct slice arguments;
+};
+
+/* Declares a queue that is not there yet; the slices are copied. */
+struct queue *queue_declare(struct vhost *vhost, const struct queue_spec *spec);
+
+/* Deletes the queue: its bindings go, its consumers are cancelled and told (basic.cancel), what is ready is
+ * dropped. The queue is freed with the last unsettled delivery, which may be now. */
+void queue_delete(struct queue *queue);
+
+/* Publishes MESSAGE, taking a reference of the caller's: to a consumer at once when one may take it. */
+void queue_publish(struct queue *queue, struct message *message);
+
+/* Puts a delivered message back at POSITION, taking the caller's reference. DELIVERY_COUNT: how often it was
+ * delivered by now. The queue is dispatched at the end of the command. */
+void queue_requeue(struct queue *queue, uint64_t position, struct message *message,
+                   uint32_t delivery_count);
+
+/* A message leaves the queue for good: POSITION is settled in the store where that is needed, the caller's
+ * reference is dropped. */
+void queue_settle(struct queue *queue, uint64_t position, struct message *message);
+
+/* Takes the first ready message with its reference; false when none is ready. */
+bool queue_take(struct queue *queue, struct returned_entry *entry);
+
+/* Delivers what is ready to the consumers that may take it. */
+void queue_dispatch(struct queue *queue);
+
+/* Has queue_dispatch called at the end of the command. */
+void queue_schedule(struct queue *queue);
+
+/* Drops all that is ready; returns how many that were. */
+uint64_t queue_purge(struct queue *queue);
+
+static inline uint64_t queue_depth(const struct queue *queue)
+{
+    return queue->ready.count + queue->returned.count;
+}
+
+/* Drops a reference; frees a deleted queue with the last. */
+void queue_unref(struct queue *queue);
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exchange/session.h"
+
+#include "amqp/table.h"
+#include "exchange/channel.h"
+#include "exchange/engine.h"
+#include "exchange/queue.h"
+#include "server/base/mem.h"
+
+struct session *session_new(void)
+{
+    struct session *session = mem_zalloc(sizeof *session);
+    session->magic = SESSION_MAGIC;
+    list_init(&session->exclusive_queues);
+    return session;
+}
+
+void session_free(struct session *session)
+{
+    CHECK_MAGIC(session, SESSION_MAGIC);
+    CHECK(session->channel_count == 0 && list_is_empty(&session->exclusive_queues));
+    session->magic = 0;
+    mem_free((void *)session->name.data);
+    mem_free((void *)session->client_properties.data);
+    mem_free(session->channels);
+    mem_free(session);
+}
+
+bool session_client_can(struct slice client_properties, struct slice capability)
+{
+    struct table_value table, value;
+    return table_find(client_properties, SLICE_LITERAL("capabilities"), &table) &&
+           table.type == TABLE_TABLE && table_find(table.bytes, capability, &value) &&
+           value.type == TABLE_BOOL && value.boolean;
+}
+
+struct channel *session_channel(const struct session *session, uint16_t number)
+{
+    return number < session->channel_capacity ? session->channels[number] : NULL;
+}
+
+void session_shut(struct session *session)
+{
+    session->state = SESSION_CLOSED;
+    for (uint32_t i = 0; i < session->channel_capacity && session->channel_count > 0; i++)
+        if (session->channels[i] != NULL)
+            channel_close(session->channels[i], false);
+    for (struct list_node *node; (node = list_first(&session->exclusive_queues)) != NULL;)
+        queue_delete(LIST_ENTRY(node, struct queue, owned));
+}
+
+void session_drained(struct session *session, uint64_t bytes)
+{
+    CHECK_ID(bytes <= session->unwritten, session->id);
+    session->unwritten -= bytes;
+    if (!session->clogged || session->unwritten > session->unwritten_max / 2)
+        return;
+    session->clogged = false;
+    for (uint32_t i = 0; i < session->channel_capacity; i++)
+        if (session->channels[i] != NULL)
+            channel_wake(session->channels[i]);
+}
+
+void session_send(struct session *session, uint16_t channel, const struct method *method)
+{
+    session_emit(session, &(struct effect){
+                              .kind = EFFECT_METHOD, .channel = channel, .method = method});
+}

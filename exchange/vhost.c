@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Design notes. Removing a binding may leave an auto-delete exchange without any, whose deletion removes more bindings, and
+ * so on along chains and around cycles that a client may make as long as it likes. So nothing here recurses: such exchanges
+ * are put on a list (doomed) that the public function empties before it returns.
+ */
+#include "exchange/vhost.h"
+
+#include "exchange/binding.h"
+#include "exchange/engine.h"
+#include "exchange/queue.h"
+#include "server/base/mem.h"
+
+static const struct {
+    const char *name;
+    const struct exchange_type *type;
+    bool internal;
+} predeclared[] = {
+    {"", &exchange_type_direct, false},           {"amq.direct", &exchange_type_direct, false},
+    {"amq.fanout", &exchange_type_fanout, false}, {"amq.topic", &exchange_type_topic, false},
+    {"amq.headers", &exchange_type_headers, false}, {"amq.match", &exchange_type_headers, false},
+    {"amq.rabbitmq.trace", &exchange_type_topic, true},
+};
+
+struct vhost *vhost_new(struct engine *engine, struct slice name)
+{
+    struct vhost *vhost = mem_zalloc(sizeof *vhost);
+    vhost->engine = engine;
+    vhost->name = slice_dup(name);
+    vhost->topology = 1;
+    vhost->names = 1;
+    list_init(&vhost->doomed);
+    route_cache_init(&vhost->routes, engine->route_cache_entries);
+    for (size_t i = 0; i < sizeof predeclared / sizeof predeclared[0]; i++) {
+        struct exchange *exchange =
+            vhost_add_exchange(vhost, &(struct exchange_spec){
+                                          .name = slice_from_string(predeclared[i].name),
+                                          .type = predeclared[i].type,
+                                          .durable = true,
+                                          .internal = predeclared[i].internal,
+                                      });
+        if (i == 0)
+            vhost->default_exchange = exchange;
+    }
+    return vhost;
+}
+
+void vhost_free(struct vhost *vhost)
+{
+    uint32_t position = 0;
+    while (vhost->queues.count > 0) { /* removing moves entries, some of them behind us: hence the second look */
+        struct queue *queue = map_next(&vhost->queues, &position);
+        if (queue != NULL)
+            queue_delete(queue);
+        position = queue != NULL ? position - 1 : 0;
+    }
+    position = 0;
+    while (vhost->exchanges.count > 0) {
+        struct exchange *exchange = map_next(&vhost->exchanges, &position);
+        if (exchange != NULL)
+            vhost_delete_exchange(vhost, exchange);
+        position = exchange != NULL ? position - 1 : 0;
+    }
+    map_fini(&vhost->queues);
+    map_fini(&vhost->exchanges);
+    route_cache_fini(&vhost->routes);
+    route_set_fini(&vhost->scratch);
+    route_set_fini(&vhost->scratch_keys);
+    mem_free((void *)vhost->name.data);
+    mem_free(vhost);
+}
+
+struct exchange *vhost_exchange(const struct vhost *vhost, struct slice name)
+{
+    return map_get(&vhost->exchanges, name);
+}
+
+struct queue *vhost_queue(const struct vhost *vhost, struct slice name)
+{
+    return map_get(&vhost->queues, name);
+}
+
+static void record(struct vhost *vhost, const struct store_record *fact)
+{
+    struct store *store = vhost->engine->store;
+    (void)store->append(store, fact);
+}
+
+struct exchange *vhost_add_exchange(struct vhost *vhost, const struct exchange_spec *spec)
+{
+    struct exchange *exchange = exchange_new(vhost, spec);
+    map_add(&vhost->exchanges, exchange->name, exchange);
+    vhost->topology++;
+    vhost->names++;
+    if (exchange->durable)
+        record(vhost, &(struct store_record){.kind = STORE_EXCHANGE_DECLARE, .exchange = exchange});
+    return exchange;
+}
+
+static bool binding_is_durable(const struct binding *binding)
+{
+    return binding->source->durable &&
+           (binding->queue != NULL ? binding->queue->durable : binding->exchange->durable);
+}
+
+/* Removes BINDING; its source is doomed when that was an auto-delete exchange's last. */
+static void unbind(struct vhost *vhost, struct binding *binding)
+{
+    struct exchange *source = binding->source;
+    binding_remove(binding);
+    vhost->topology++;
+    if (source->auto_delete && !source->deleted && list_is_empty(&source->bindings_out))
+        list_append(&vhost->doomed, &source->doomed);
+}
+
+static void unbind_destination(struct vhost *vhost, struct list *bindings)
+{
+    for (struct list_node *node; (node = list_first(bindings)) != NULL;)
+        unbind(vhost, LIST_ENTRY(node, struct binding, by_destination));
+}
+
+static void delete_exchange(struct vhost *vhost, struct exchange *exchange)
+{
+    exchange->deleted = true;
+    map_remove(&vhost->exchanges, exchange->name);
+    if (exchange->durable)
+        record(vhost, &(struct store_record){.kind = STORE_EXCHANGE_DELETE, .exchange = exchange});
+    unbind_destination(vhost, &exchange->bindings_in);
+    for (struct list_node *node; (node = list_first(&exchange->bindings_out)) != NULL;)
+        unbind(vhost, LIST_ENTRY(node, struct binding, by_source));
+    vhost->topology++;
+    vhost->names++;
+    exchange_free(exchange);
+}
+
+static void delete_doomed(struct vhost *vhost)
+{
+    for (struct list_node *node; (node = list_pop(&vhost->doomed)) != NULL;)
+        delete_exchange(vhost, LIST_ENTRY(node, struct exchange, doomed));
+}
+
+void vhost_delete_exchange(struct vhost *vhost, struct exchange *exchange)
+{
+    delete_exchange(vhost, exchange);
+    delete_doomed(vhost);
+}
+
+void vhost_add_queue(struct vhost *vhost, struct queue *queue)
+{
+    map_add(&vhost->queues, queue->name, queue);
+    vhost->names++;
+    if (queue->durable)
+        record(vhost, &(struct store_record){.kind = STORE_QUEUE_DECLARE, .queue = queue});
+}
+
+void vhost_remove_queue(struct vhost *vhost, struct queue *queue)
+{
+    map_remove(&vhost->queues, queue->name);
+    vhost->names++;
+    if (queue->durable)
+        record(vhost, &(struct store_record){.kind = STORE_QUEUE_DELETE, .queue = queue});
+    unbind_destination(vhost, &queue->bindings);
+    delete_doomed(vhost);
+}
+
+struct binding *vhost_bind(struct vhost *vhost, const struct binding_spec *spec)
+{
+    struct binding *binding = binding_add(spec);
+    vhost->topology++;
+    if (binding_is_durable(binding))
+        record(vhost, &(struct store_record){.kind = STORE_BIND, .binding = binding});
+    return binding;
+}
+
+void vhost_unbind(struct vhost *vhost, struct binding *binding)
+{
+    if (binding_is_durable(binding))
+        record(vhost, &(struct store_record){.kind = STORE_UNBIND, .binding = binding});
+    unbind(vhost, binding);
+    delete_doomed(vhost);
+}

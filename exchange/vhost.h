@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * vhost: a namespace of exchanges and queues. Owned by the engine; engine's thread only.
+ */
+#ifndef STOATMQ_EXCHANGE_VHOST_H
+#define STOATMQ_EXCHANGE_VHOST_H
+
+#include "exchange/exchange.h"
+#include "exchange/route.h"
+#include "server/base/map.h"
+
+struct engine;
+struct queue;
+
+struct vhost {
+    struct engine *engine;
+    struct slice name; /* owned */
+    struct map exchanges, queues;
+    struct exchange *default_exchange;
+    uint64_t topology; /* generation: grows with every change of exchanges, bindings or bound queues */
+    uint64_t names;    /* generation: grows when an exchange or queue comes or goes */
+    uint64_t walks;    /* source of walk marks */
+    struct list doomed; /* struct exchange.doomed: to be deleted before the current call returns */
+    struct route_cache routes;
+    struct route_set scratch, scratch_keys; /* route_find's; publishing's */
+};
+
+/* A new vhost with the predeclared exchanges. Free with vhost_free. */
+struct vhost *vhost_new(struct engine *engine, struct slice name);
+
+/* Frees the vhost with all that is in it; no session may be using it. */
+void vhost_free(struct vhost *vhost);
+
+/* NULL when there is none. The default exchange is found as "". */
+struct exchange *vhost_exchange(const struct vhost *vhost, struct slice name);
+struct queue *vhost_queue(const struct vhost *vhost, struct slice name);
+
+/* Declares an exchange that is not there yet. */
+struct exchange *vhost_add_exchange(struct vhost *vhost, const struct exchange_spec *spec);
+
+/* Deletes EXCHANGE with its bindings on both sides; auto-delete sources that lose their last binding go too. */
+void vhost_delete_exchange(struct vhost *vhost, struct exchange *exchange);
+
+/* Puts a queue into, or takes it with its bindings out of, the vhost; queue.c's. */
+void vhost_add_queue(struct vhost *vhost, struct queue *queue);
+void vhost_remove_queue(struct vhost *vhost, struct queue *queue);
+
+struct binding_spec;
+struct binding;
+
+/* Makes or removes a binding and all that follows from it (routes, the store, auto-delete of the source). */
+struct binding *vhost_bind(struct vhost *vhost, const struct binding_spec *spec);
+void vhost_unbind(struct vhost *vhost, struct binding *binding);
+
+#endif

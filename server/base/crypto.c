@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/base/crypto.h"
+
+#include <limits.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <stdlib.h>
+
+#include "server/base/log.h"
+
+/* OpenSSL refuses only what the program cannot go on without: no entropy, no provider, no memory.
+ */
+static void must(int result, const char *what)
+{
+    if (result == 1)
+        return;
+    log_error("crypto_failed", LOG_STR("call", what));
+    abort();
+}
+
+void crypto_random(void *to, size_t size)
+{
+    uint8_t *at = to;
+    while (size > 0) {
+        int chunk = size > INT_MAX ? INT_MAX : (int)size;
+        must(RAND_bytes(at, chunk), "RAND_bytes");
+        at += chunk;
+        size -= (size_t)chunk;
+    }
+}
+
+void crypto_sha256(struct slice a, struct slice b, uint8_t digest[CRYPTO_SHA256_BYTES])
+{
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    must(context != NULL, "EVP_MD_CTX_new");
+    must(EVP_DigestInit_ex(context, EVP_sha256(), NULL), "EVP_DigestInit_ex");
+    must(EVP_DigestUpdate(context, a.data, a.size), "EVP_DigestUpdate");
+    must(EVP_DigestUpdate(context, b.data, b.size), "EVP_DigestUpdate");
+    must(EVP_DigestFinal_ex(context, digest, NULL), "EVP_DigestFinal_ex");
+    EVP_MD_CTX_free(context);
+}
+
+bool crypto_equal(struct slice a, struct slice b)
+{
+    if (a.size != b.size)
+        return false;
+    return a.size == 0 || CRYPTO_memcmp(a.data, b.data, a.size) == 0;
+}
+
+struct slice crypto_token(uint8_t *text, struct slice random)
+{
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    size_t size = 0;
+    uint32_t bits = 0;
+    int waiting = 0; /* how many low bits of BITS are not written yet */
+    for (size_t i = 0; i < random.size; i++) {
+        bits = bits << 8 | random.data[i];
+        waiting += 8;
+        while (waiting >= 6) {
+            waiting -= 6;
+            text[size++] = (uint8_t)alphabet[bits >> waiting & 63];
+        }
+    }
+    if (waiting > 0)
+        text[size++] = (uint8_t)alphabet[bits << (6 - waiting) & 63];
+    return slice_of(text, size);
+}

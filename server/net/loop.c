@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/net/loop.h"
+
+#include <unistd.h>
+
+#include "server/base/check.h"
+#include "server/base/mem.h"
+
+static void end_tick(struct loop *loop)
+{
+    if (loop->hooks.end_tick != NULL)
+        loop->hooks.end_tick(loop->context);
+}
+
+static void on_check(uv_check_t *check)
+{
+    struct loop *loop = check->data;
+    uv_idle_stop(&loop->again);
+    end_tick(loop);
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+    (void)idle; /* being started is all it does: libuv then polls without waiting */
+}
+
+void loop_again(struct loop *loop)
+{
+    uv_idle_start(&loop->again, on_idle);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct loop *loop = timer->data;
+    if (loop->hooks.on_timer == NULL)
+        return;
+    loop->hooks.on_timer(loop->context);
+    end_tick(loop); /* timers run before the poll, which may then block */
+}
+
+static void on_wake(uv_async_t *wake)
+{
+    struct loop *loop = wake->data;
+    uv_mutex_lock(&loop->inbox_lock);
+    struct parcel *parcel = loop->inbox_first;
+    bool stopping = loop->stopping;
+    loop->inbox_first = loop->inbox_last = NULL;
+    uv_mutex_unlock(&loop->inbox_lock);
+    while (parcel != NULL) {
+        struct parcel *next = parcel->next;
+        loop->hooks.on_parcel(loop->context, parcel);
+        parcel = next;
+    }
+    if (stopping)
+        uv_stop(&loop->uv);
+}
+
+int loop_init(struct loop *loop, unsigned number, size_t read_buffer_bytes, const struct loop_hooks *hooks,
+              void *context)
+{
+    *loop = (struct loop){.hooks = *hooks,
+                          .context = context,
+                          .number = number,
+                          .read_buffer_bytes = read_buffer_bytes};
+    int status = uv_loop_init(&loop->uv);
+    if (status != 0)
+        return status;
+    CHECK(uv_mutex_init(&loop->inbox_lock) == 0);
+    CHECK(uv_check_init(&loop->uv, &loop->check) == 0);
+    CHECK(uv_timer_init(&loop->uv, &loop->timer) == 0);
+    CHECK(uv_idle_init(&loop->uv, &loop->again) == 0);
+    status = uv_async_init(&loop->uv, &loop->wake, on_wake);
+    if (status != 0)
+        return status;
+    loop->check.data = loop->timer.data = loop->wake.data = loop;
+    loop->read_buffer = mem_alloc(read_buffer_bytes);
+    uv_check_start(&loop->check, on_check);
+    uv_timer_start(&loop->timer, on_timer, LOOP_TIMER_MS, LOOP_TIMER_MS);
+    return 0;
+}
+
+void loop_fini(struct loop *loop)
+{
+    uv_close((uv_handle_t *)&loop->check, NULL);
+    uv_close((uv_handle_t *)&loop->timer, NULL);
+    uv_close((uv_handle_t *)&loop->wake, NULL);
+    uv_close((uv_handle_t *)&loop->again, NULL);
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+    CHECK(uv_loop_close(&loop->uv) == 0);
+    CHECK(loop->inbox_first == NULL);
+    uv_mutex_destroy(&loop->inbox_lock);
+    output_pool_fini(&loop->chunks);
+    mem_free(loop->read_buffer);
+}
+
+void loop_run(struct loop *loop)
+{
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+}
+
+void loop_stop(struct loop *loop)
+{
+    uv_mutex_lock(&loop->inbox_lock);
+    loop->stopping = true;
+    uv_mutex_unlock(&loop->inbox_lock);
+    uv_async_send(&loop->wake);
+}
+
+void loop_post(struct loop *loop, struct parcel *parcel)
+{
+    parcel->next = NULL;
+    uv_mutex_lock(&loop->inbox_lock);
+    bool was_empty = loop->inbox_first == NULL;
+    if (was_empty)
+        loop->inbox_first = parcel;
+    else
+        loop->inbox_last->next = parcel;
+    loop->inbox_last = parcel;
+    uv_mutex_unlock(&loop->inbox_lock);
+    if (was_empty)
+        uv_async_send(&loop->wake);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct watch *watch = (struct watch *)(void *)poll;
+    watch->ready(watch, status < 0 ? UV_READABLE | UV_WRITABLE : events);
+}
+
+int watch_open(struct watch *watch, struct loop *loop, int fd, int events,
+               void (*ready)(struct watch *watch, int events))
+{
+    watch->fd = fd;
+    watch->events = 0;
+    watch->ready = ready;
+    int status = uv_poll_init(&loop->uv, &watch->poll, fd);
+    if (status == 0)
+        watch_set(watch, events);
+    return status;
+}
+
+void watch_set(struct watch *watch, int events)
+{
+    if (events == watch->events)
+        return;
+    watch->events = events;
+    if (events == 0)
+        CHECK(uv_poll_stop(&watch->poll) == 0);
+    else
+        CHECK(uv_poll_start(&watch->poll, events, on_poll) == 0);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct watch *watch = (struct watch *)(void *)handle;
+    watch->closed(watch);
+}
+
+void watch_close(struct watch *watch, void (*closed)(struct watch *watch))
+{
+    watch->closed = closed;
+    uv_poll_stop(&watch->poll);
+    close(watch->fd);
+    watch->fd = -1;
+    uv_close((uv_handle_t *)&watch->poll, on_closed);
+}

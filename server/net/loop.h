@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * loop: one thread's event loop on libuv, with what its connections share: the read buffer, the pool of
+ * output chunks, the clock of this tick. Everything that happened in one poll is one tick; when it ends,
+ * `end_tick` is called once. Owner's thread only, but for loop_post and loop_stop.
+ */
+#ifndef STOATMQ_NET_LOOP_H
+#define STOATMQ_NET_LOOP_H
+
+#include <uv.h>
+
+#include "server/net/output.h"
+
+/* Something that one thread hands to another: owned by the receiver from loop_post on. */
+struct parcel {
+    struct parcel *next;
+    int kind; /* its users' */
+};
+
+struct loop_hooks {
+    void (*end_tick)(void *context);
+    void (*on_timer)(void *context);                         /* every LOOP_TIMER_MS */
+    void (*on_parcel)(void *context, struct parcel *parcel); /* what loop_post brought, in order */
+};
+
+#define LOOP_TIMER_MS 500
+
+struct loop {
+    uv_loop_t uv;
+    uv_check_t check;
+    uv_timer_t timer;
+    uv_async_t wake;
+    uv_idle_t again; /* started: the next poll does not block */
+    struct loop_hooks hooks;
+    void *context;
+    unsigned number;
+    struct output_pool chunks;
+    uint8_t *read_buffer;
+    size_t read_buffer_bytes;
+
+    uv_mutex_t inbox_lock; /* guards the three below */
+    struct parcel *inbox_first, *inbox_last;
+    bool stopping;
+};
+
+/* Prepares a loop; HOOKS are copied. READ_BUFFER_BYTES: how much one read takes at most. 0 or a negative errno. */
+int loop_init(struct loop *loop, unsigned number, size_t read_buffer_bytes, const struct loop_hooks *hooks,
+              void *context) __attribute__((warn_unused_result));
+
+/* Frees a loop that does not run and whose watches are closed. */
+void loop_fini(struct loop *loop);
+
+/* Runs until loop_stop. */
+void loop_run(struct loop *loop);
+
+/* Ends loop_run after the current tick. Any thread. */
+void loop_stop(struct loop *loop);
+
+/* Gives PARCEL to the loop's on_parcel. One wake-up when the inbox was empty. Any thread. */
+void loop_post(struct loop *loop, struct parcel *parcel);
+
+/* Has the next tick come at once instead of waiting for events; from end_tick. */
+void loop_again(struct loop *loop);
+
+/* Milliseconds since some start, as of this tick. */
+static inline uint64_t loop_now_ms(const struct loop *loop)
+{
+    return uv_now(&loop->uv);
+}
+
+/* A file descriptor that is watched. Embedded in its owner. */
+struct watch {
+    uv_poll_t poll;
+    int fd;
+    int events; /* what is watched now */
+    void (*ready)(struct watch *watch, int events);
+    void (*closed)(struct watch *watch);
+};
+
+/* Starts to watch FD for EVENTS (UV_READABLE, UV_WRITABLE). 0 or a negative errno. */
+int watch_open(struct watch *watch, struct loop *loop, int fd, int events,
+               void (*ready)(struct watch *watch, int events)) __attribute__((warn_unused_result));
+
+/* Watches for EVENTS from now on; 0 for nothing. */
+void watch_set(struct watch *watch, int events);
+
+/* Stops watching, closes FD, and calls CLOSED, after which the watch's memory is free, in a later tick. */
+void watch_close(struct watch *watch, void (*closed)(struct watch *watch));
+
+#endif

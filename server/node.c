@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Design notes. With one loop, that loop has the listener, the connections and the engine, and a connection calls the engine
+ * (local.h). With more, the main thread's loop has the listener and the engine alone; the others, a thread each, have the
+ * connections and reach the engine through their relays. Either way the main thread gets the signals.
+ */
+#include "server/node.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "amqp/frame.h"
+#include "server/base/crypto.h"
+#include "server/base/log.h"
+#include "server/base/mem.h"
+#include "server/local.h"
+#include "server/net/listener.h"
+#include "server/relay.h"
+#include "server/worker.h"
+
+#define DESCRIBE_ROWS 50
+
+/* Kinds of parcel beside relay.h's. */
+enum node_parcel_kind {
+    NODE_ADOPT = RELAY_KIND_COUNT, /* to a worker: fd is a new connection */
+    NODE_SHUT_DOWN,                /* to a worker */
+    NODE_DESCRIBE,                 /* to a worker */
+    NODE_STOPPED,                  /* to the main loop: a worker is done */
+};
+
+struct node_parcel {
+    struct parcel parcel; /* first */
+    int fd;
+};
+
+/* A worker and what is its own. */
+struct place {
+    struct worker worker; /* first */
+    struct node *node;
+    struct relay relay; /* with an engine thread */
+    uv_thread_t thread;
+    bool started;
+};
+
+struct node {
+    const struct settings *settings;
+    struct env env;
+    struct engine *engine;
+    struct store_ram store;
+    struct local local;      /* with one loop */
+    struct loop engine_loop; /* with more */
+    struct loop *main_loop;  /* the one of the two that is in use */
+    bool has_engine_loop;
+    bool has_main_loop;
+    struct place *places;
+    unsigned place_count, next_place, stopped_count;
+    struct listener listener;
+    uv_signal_t on_int, on_term, on_usr1;
+    bool stopping;
+    uint64_t engine_ns, engine_commands; /* time spent in batches of commands, and their number */
+};
+
+/* --- the outside world for the engine ------------------------------------------------------------------------- */
+
+static uint64_t now_ms(void *context)
+{
+    return loop_now_ms(((struct node *)context)->main_loop);
+}
+
+static uint64_t wall_ms(void *context)
+{
+    (void)context;
+    uv_timeval64_t now;
+    CHECK(uv_gettimeofday(&now) == 0);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_usec / 1000;
+}
+
+static void random_bytes(void *context, void *to, size_t size)
+{
+    (void)context;
+    crypto_random(to, size);
+}
+
+/* --- parcels ------------------------------------------------------------------------------------------------------ */
+
+static void post(struct loop *loop, enum node_parcel_kind kind, int fd)
+{
+    struct node_parcel *parcel = mem_zalloc(sizeof *parcel);
+    parcel->parcel.kind = kind;
+    parcel->fd = fd;
+    loop_post(loop, &parcel->parcel);
+}
+
+static void on_worker_parcel(void *context, struct parcel *parcel)
+{
+    struct worker *worker = context;
+    if (parcel->kind < RELAY_KIND_COUNT) {
+        relay_receive((struct relay_batch *)parcel);
+        return;
+    }
+    if (parcel->kind == NODE_ADOPT)
+        worker_adopt(worker, ((struct node_parcel *)parcel)->fd);
+    else if (parcel->kind == NODE_SHUT_DOWN)
+        worker_shut_down(worker);
+    else if (parcel->kind == NODE_DESCRIBE)
+        worker_describe(worker);
+    mem_free(parcel);
+}
+
+static void on_engine_parcel(void *context, struct parcel *parcel)
+{
+    struct node *node = context;
+    if (parcel->kind == RELAY_COMMANDS) {
+        uint64_t start = uv_hrtime();
+        node->engine_commands += relay_work((struct relay_batch *)parcel);
+        node->engine_ns += uv_hrtime() - start;
+        return;
+    }
+    CHECK(parcel->kind == NODE_STOPPED);
+    mem_free(parcel);
+    if (++node->stopped_count == node->place_count)
+        loop_stop(node->main_loop);
+}
+
+/* --- loop hooks ------------------------------------------------------------------------------------------------- */
+
+static void on_worker_end_tick(void *context)
+{
+    worker_end_tick(context);
+}
+
+static void on_worker_timer(void *context)
+{
+    struct place *place = context;
+    worker_on_timer(&place->worker);
+    if (!place->node->has_engine_loop)
+        listener_tick(&place->node->listener);
+}
+
+static void on_engine_end_tick(void *context)
+{
+    struct node *node = context;
+    uint64_t start = uv_hrtime();
+    engine_end_tick(node->engine);
+    node->engine_ns += uv_hrtime() - start;
+    for (unsigned i = 0; i < node->place_count; i++)
+        relay_send_effects(&node->places[i].relay);
+}
+
+static void on_engine_timer(void *context)
+{
+    listener_tick(&((struct node *)context)->listener);
+}
+
+static void on_worker_stopped(struct worker *worker)
+{
+    struct place *place = (struct place *)worker;
+    if (place->node->has_engine_loop)
+        post(place->node->main_loop, NODE_STOPPED, -1);
+    loop_stop(&worker->loop);
+}
+
+static void on_accept(void *context, int fd)
+{
+    struct node *node = context;
+    struct place *place = &node->places[node->next_place];
+    node->next_place = (node->next_place + 1) % node->place_count;
+    if (node->has_engine_loop)
+        post(&place->worker.loop, NODE_ADOPT, fd);
+    else
+        worker_adopt(&place->worker, fd);
+}
+
+/* --- signals ------------------------------------------------------------------------------------------------------- */
+
+/* Tells all workers, or calls the only one. */
+static void tell_workers(struct node *node, enum node_parcel_kind kind)
+{
+    for (unsigned i = 0; i < node->place_count; i++)
+        post(&node->places[i].worker.loop, kind, -1);
+}
+
+static void on_stop_signal(uv_signal_t *signal, int number)
+{
+    struct node *node = signal->data;
+    if (node->stopping)
+        return;
+    node->stopping = true;
+    log_info("stopping", LOG_STR("signal", number == SIGINT ? "SIGINT" : "SIGTERM"));
+    listener_close(&node->listener);
+    tell_workers(node, NODE_SHUT_DOWN);
+}
+
+/* Logs TEXT line by line. */
+static void log_lines(struct slice text)
+{
+    while (text.size > 0) {
+        const uint8_t *end = memchr(text.data, '\n', text.size);
+        size_t bytes = end == NULL ? text.size : (size_t)(end - text.data);
+        log_info("state", LOG_BYTES("row", slice_of(text.data, bytes)));
+        if (end == NULL)
+            return;
+        text = slice_of(end + 1, text.size - bytes - 1);
+    }
+}
+
+static void on_describe_signal(uv_signal_t *signal, int number)
+{
+    struct node *node = signal->data;
+    struct buf text = {0};
+    (void)number;
+    engine_describe(node->engine, &text, DESCRIBE_ROWS);
+    if (node->engine_commands > 0)
+        buf_printf(&text, "engine commands=%llu ns_per_command=%llu\n",
+                   (unsigned long long)node->engine_commands,
+                   (unsigned long long)(node->engine_ns / node->engine_commands));
+    log_lines(buf_slice(&text));
+    buf_fini(&text);
+    tell_workers(node, NODE_DESCRIBE);
+}
+
+static void start_signal(struct node *node, uv_signal_t *signal, int number, uv_signal_cb callback)
+{
+    CHECK(uv_signal_init(&node->main_loop->uv, signal) == 0);
+    signal->data = node;
+    CHECK(uv_signal_start(signal, callback, number) == 0);
+    uv_unref((uv_handle_t *)signal);
+}
+
+/* --- life ---------------------------------------------------------------------------------------------------------- */
+
+static struct engine *start_engine(struct node *node)
+{
+    const struct settings *settings = node->settings;
+    node->env = (struct env){node, now_ms, wall_ms, random_bytes};
+    store_ram_init(&node->store);
+    return engine_new(&(struct engine_config){
+        .env = &node->env,
+        .store = &node->store.store,
+        .default_vhost = slice_from_string(settings->default_vhost),
+        .default_user = slice_from_string(settings->default_user),
+        .default_pass = slice_from_string(settings->default_pass),
+        .default_user_loopback_only = settings->loopback_guest,
+        .consumer_max_per_channel = settings->consumer_max_per_channel,
+        .route_cache_entries = settings->route_cache_entries,
+    });
+}
+
+static int start_worker(struct node *node, unsigned number)
+{
+    static const struct loop_hooks hooks = {on_worker_end_tick, on_worker_timer, on_worker_parcel};
+    struct place *place = &node->places[number];
+    const struct settings *settings = node->settings;
+    /* A read goes behind what is left of the last one: less than a frame. */
+    size_t buffer_bytes = (size_t)settings->read_buffer + settings->frame_max + FRAME_OVERHEAD;
+    int status = loop_init(&place->worker.loop, number, buffer_bytes, &hooks, place);
+    if (status < 0)
+        return status;
+    place->node = node;
+    place->worker.on_stopped = on_worker_stopped;
+    worker_init(&place->worker, settings);
+    place->started = true;
+    if (node->has_engine_loop) {
+        relay_init(&place->relay, node->engine, &node->engine_loop, &place->worker.loop);
+        place->worker.port = &place->relay.port;
+    } else {
+        local_init(&node->local, node->engine);
+        place->worker.port = &node->local.port;
+        node->main_loop = &place->worker.loop;
+    }
+    return 0;
+}
+
+static int start_loops(struct node *node)
+{
+    static const struct loop_hooks hooks = {on_engine_end_tick, on_engine_timer, on_engine_parcel};
+    node->place_count = node->settings->loops;
+    node->places = mem_zalloc(node->place_count * sizeof *node->places);
+    if (node->place_count > 1) {
+        int status = loop_init(&node->engine_loop, node->place_count, 1, &hooks, node);
+        if (status < 0)
+            return status;
+        node->has_engine_loop = true;
+        node->main_loop = &node->engine_loop;
+    }
+    node->engine = start_engine(node);
+    for (unsigned i = 0; i < node->place_count; i++) {
+        int status = start_worker(node, i);
+        if (status < 0)
+            return status;
+    }
+    return 0;
+}
+
+static int start_listener(struct node *node, char *error, size_t error_size)
+{
+    const struct settings *settings = node->settings;
+    node->listener.on_accept = on_accept;
+    node->listener.context = node;
+    int status = listener_open(&node->listener, node->main_loop, settings->tcp_address,
+                               settings->tcp_port, settings->tcp_backlog);
+    if (status < 0) {
+        snprintf(error, error_size, "cannot listen on %s port %u: %s%s", settings->tcp_address,
+                 settings->tcp_port, uv_strerror(status),
+                 status == -EADDRINUSE ? " (is another broker running? choose another with --port)" : "");
+        return status;
+    }
+    log_info("listener_started", LOG_STR("protocol", "amqp"), LOG_STR("address", settings->tcp_address),
+             LOG_NUM("port", node->listener.port), LOG_NUM("loops", settings->loops));
+    return 0;
+}
+
+struct node *node_new(const struct settings *settings, char *error, size_t error_size)
+{
+    struct node *node = mem_zalloc(sizeof *node);
+    node->settings = settings;
+    node->listener.watch.fd = -1;
+    int status = start_loops(node);
+    if (status < 0) {
+        snprintf(error, error_size, "cannot start the event loops: %s", uv_strerror(status));
+        goto failed;
+    }
+    start_signal(node, &node->on_int, SIGINT, on_stop_signal);
+    start_signal(node, &node->on_term, SIGTERM, on_stop_signal);
+    start_signal(node, &node->on_usr1, SIGUSR1, on_describe_signal);
+    node->has_main_loop = true;
+    status = start_listener(node, error, error_size);
+failed:
+    if (status == 0)
+        return node;
+    node_free(node);
+    return NULL;
+}
+
+static void run_worker(void *place)
+{
+    loop_run(&((struct place *)place)->worker.loop);
+}
+
+void node_run(struct node *node)
+{
+    for (unsigned i = 0; node->has_engine_loop && i < node->place_count; i++)
+        CHECK(uv_thread_create(&node->places[i].thread, run_worker, &node->places[i]) == 0);
+    loop_run(node->main_loop);
+    for (unsigned i = 0; node->has_engine_loop && i < node->place_count; i++)
+        CHECK(uv_thread_join(&node->places[i].thread) == 0);
+}
+
+void node_free(struct node *node)
+{
+    listener_close(&node->listener);
+    if (node->has_main_loop) {
+        uv_close((uv_handle_t *)&node->on_int, NULL);
+        uv_close((uv_handle_t *)&node->on_term, NULL);
+        uv_close((uv_handle_t *)&node->on_usr1, NULL);
+    }
+    for (unsigned i = 0; i < node->place_count; i++) {
+        struct place *place = &node->places[i];
+        if (!place->started)
+            continue;
+        loop_fini(&place->worker.loop);
+        worker_fini(&place->worker);
+        relay_fini(&place->relay);
+    }
+    if (node->has_engine_loop)
+        loop_fini(&node->engine_loop);
+    if (node->engine != NULL)
+        engine_free(node->engine);
+    mem_free(node->places);
+    mem_free(node);
+}

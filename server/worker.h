@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * worker: a loop with its connections, and the way to the engine. One thread's, but for worker_adopt.
+ */
+#ifndef STOATMQ_SERVER_WORKER_H
+#define STOATMQ_SERVER_WORKER_H
+
+#include "server/base/buf.h"
+#include "server/base/list.h"
+#include "server/net/loop.h"
+#include "server/port.h"
+#include "server/settings.h"
+
+/* What a loop counts; they only grow. */
+struct worker_counters {
+    uint64_t connections_accepted, connections_closed;
+    uint64_t reads, writes, bytes_in, bytes_out;
+    uint64_t frames_in;
+    uint64_t ticks;
+};
+
+struct worker {
+    struct loop loop;
+    struct port *port;
+    const struct settings *settings;
+    struct list connections; /* struct connection.by_worker */
+    struct list touched;     /* struct connection.touched: with output to be written when the tick ends */
+    struct list held;        /* struct connection.held: not read while the port is full */
+    struct buf start_frame;  /* connection.start, the same for all */
+    struct buf scratch;      /* a frame under construction */
+    uint32_t connection_count;
+    uint64_t stop_by_ms; /* 0, or when connections that are left are dropped */
+    bool stopped;
+    void (*on_stopped)(struct worker *worker); /* the last connection went, after worker_shut_down */
+    struct worker_counters counters;
+};
+
+/* Prepares the fields but `loop` (loop_init) and `port`. SETTINGS stay borrowed. */
+void worker_init(struct worker *worker, const struct settings *settings);
+
+/* Frees a worker without connections. */
+void worker_fini(struct worker *worker);
+
+/* Makes FD, a new connection, this worker's. Its own thread. */
+void worker_adopt(struct worker *worker, int fd);
+
+/* Loop hooks. */
+void worker_end_tick(struct worker *worker);
+void worker_on_timer(struct worker *worker);
+
+/* Asks all clients to close, with 320 CONNECTION_FORCED, and drops those who have not within a few seconds. */
+void worker_shut_down(struct worker *worker);
+
+/* Writes the counters to the log. */
+void worker_describe(const struct worker *worker);
+
+#endif

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// options: the command line of the load generator. A load names a set of defaults; flags change
+// them.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum load {
+    LOAD_AUTO_ACK,
+    LOAD_MANUAL_ACK,
+    LOAD_TOPIC,
+    LOAD_FANOUT,
+    LOAD_LATENCY,
+    LOAD_ECHO,
+    LOAD_IDLE,
+    LOAD_CONFIRM,
+};
+
+struct options {
+    enum load load;
+    const char *load_name;
+    const char *host, *user, *password;
+    uint64_t port;
+    uint64_t pid;                            // the broker to measure; 0 = none
+    uint64_t messages;                       // measured ones; 0 = by time
+    double seconds, warmup;                  // measured time, and time before it
+    double timeout;                          // without progress, then the run has failed
+    uint64_t size;                           // of a body
+    uint64_t queues, producers, connections; // connections: of consumers, or idle ones
+    uint64_t prefetch, ack_every;            // 0 = auto-ack
+    uint64_t bindings, keys;                 // of the topic exchange
+    uint64_t rate;                           // messages a second; 0 = as fast as it goes
+    uint64_t backlog; // deliveries under way at most, so that queues stay short
+    uint64_t window;  // unconfirmed messages of a producer; 0 = no confirms
+    uint64_t threads;
+    bool persistent, spin, no_consume;
+};
+
+// Fills *o. Prints what is wrong, or the help, to stderr and returns -1 when the run is not to go
+// on.
+int options_parse(struct options *o, int argc, char **argv);
