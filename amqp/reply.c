@@ -28,21 +28,22 @@ enum reply_level reply_level(uint16_t code)
     }
 }
 
-/* How much of TEXT, of which more than REPLY_TEXT_MAX octets are there, fits without cutting a
- * character in two. */
-static size_t cut(const char *text)
+#define ELLIPSIS "..."
+
+/* Ends TEXT, which is longer than fits, with an ellipsis, as RabbitMQ does, without cutting a
+ * character in two; returns its size then. */
+static size_t cut(char *text)
 {
-    size_t size = REPLY_TEXT_MAX;
-    while (size > REPLY_TEXT_MAX - 4 && (text[size] & 0xC0) == 0x80)
-        size -= 1;
-    return (text[size] & 0xC0) == 0x80 ? REPLY_TEXT_MAX
-                                       : size; /* no UTF-8 at all: nothing to spare */
+    size_t size = REPLY_TEXT_MAX - (sizeof ELLIPSIS - 1);
+    for (size_t back = 0; back < 3 && (text[size] & 0xC0) == 0x80; back++)
+        size--;
+    memcpy(text + size, ELLIPSIS, sizeof ELLIPSIS - 1);
+    return size + sizeof ELLIPSIS - 1;
 }
 
 int reply_error(struct reply_error *error, enum reply_code code, const char *format, ...)
 {
-    char text[REPLY_TEXT_MAX +
-              2]; /* one octet more than fits, to see whether it starts a character */
+    char text[REPLY_TEXT_MAX + 1];
     int prefix = snprintf(text, sizeof text, "%s - ", reply_name((uint16_t)code));
     va_list arguments;
     va_start(arguments, format);

@@ -30,8 +30,8 @@ const char *reply_name(uint16_t code);
 
 enum reply_level reply_level(uint16_t code);
 
-/* Fills ERROR with CODE and "NAME - " and the formatted explanation, cut to 255 octets at a UTF-8
- * boundary, and returns -1, so that a handler can `return reply_error(...)`. */
+/* Fills ERROR with CODE and "NAME - " and the formatted explanation, cut to 255 octets
+ * that then end with "...", and returns -1, so that a handler can `return reply_error(...)`. */
 int reply_error(struct reply_error *error, enum reply_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -6,6 +6,10 @@
 
 #define REASON_MAX 96
 
+#define DEAD_LETTER_EXCHANGE "x-dead-letter-exchange"
+#define ALTERNATE_EXCHANGE   "alternate-exchange"
+#define QUEUE_TYPE           "x-queue-type"
+
 /* Appends the reason why VALUE cannot be taken, in RabbitMQ's words; false when it can. */
 typedef bool (*value_check)(const struct table_value *value, char reason[REASON_MAX]);
 
@@ -33,9 +37,21 @@ static bool refuse_negative(const struct table_value *value, char reason[REASON_
     return true;
 }
 
-static bool refuse_below_one(const struct table_value *value, char reason[REASON_MAX])
+#define DURATION_MAX_MS (10ll * 365 * 24 * 3600 * 1000)
+
+static bool refuse_bad_duration(const struct table_value *value, char reason[REASON_MAX])
 {
     if (refuse_negative(value, reason))
+        return true;
+    if (value->integer <= DURATION_MAX_MS)
+        return false;
+    snprintf(reason, REASON_MAX, "{value_too_large,%" PRId64 "}", value->integer);
+    return true;
+}
+
+static bool refuse_bad_expires(const struct table_value *value, char reason[REASON_MAX])
+{
+    if (refuse_bad_duration(value, reason))
         return true;
     if (value->integer > 0)
         return false;
@@ -97,24 +113,26 @@ static bool refuse_bad_mode(const struct table_value *value, char reason[REASON_
 static bool refuse_bad_type(const struct table_value *value, char reason[REASON_MAX])
 {
     static const char *const names[] = {"classic", "quorum", NULL};
-    return refuse_others(value, names, "\"unsupported queue type; expected classic or quorum\"", reason);
+    if (refuse_non_string(value, reason))
+        return true;
+    if (is_one_of(value->bytes, names))
+        return false;
+    int shown = value->bytes.size < 40 ? (int)value->bytes.size : 40;
+    snprintf(reason, REASON_MAX, "\"unsupported queue type '%.*s'\"", shown,
+             (const char *)value->bytes.data);
+    return true;
 }
 
 static const struct known_argument {
     const char *key;
     value_check refuse;
 } queue_arguments[] = {
-    {"x-expires", refuse_below_one},
-    {"x-message-ttl", refuse_negative},
-    {"x-max-length", refuse_negative},
-    {"x-max-length-bytes", refuse_negative},
-    {"x-max-priority", refuse_over_255},
-    {"x-dead-letter-exchange", refuse_non_string},
-    {"x-dead-letter-routing-key", refuse_non_string},
-    {"x-overflow", refuse_bad_overflow},
-    {"x-queue-mode", refuse_bad_mode},
-    {"x-queue-type", refuse_bad_type},
-    {"x-single-active-consumer", refuse_non_bool},
+    {"x-expires", refuse_bad_expires},    {"x-message-ttl", refuse_bad_duration},
+    {"x-max-length", refuse_negative},    {"x-max-length-bytes", refuse_negative},
+    {"x-max-priority", refuse_over_255},  {"x-dead-letter-routing-key", refuse_non_string},
+    {DEAD_LETTER_EXCHANGE, NULL}, /* see check_exchange_name */
+    {"x-overflow", refuse_bad_overflow},  {"x-queue-mode", refuse_bad_mode},
+    {QUEUE_TYPE, refuse_bad_type},        {"x-single-active-consumer", refuse_non_bool},
     {"x-delivery-limit", not_an_integer},
 };
 
@@ -128,60 +146,78 @@ static int invalid(struct reply_error *error, const char *key, const struct reso
                        SLICE_ARGS(resource->name), SLICE_ARGS(resource->vhost), reason);
 }
 
+/* An argument that names an exchange is a string. */
+static int check_exchange_name(struct slice arguments, const char *key,
+                               const struct resource *resource, struct reply_error *error)
+{
+    struct table_value value;
+    if (!table_find(arguments, slice_from_string(key), &value) || value.type == TABLE_LONGSTR)
+        return 0;
+    return reply_error(error, REPLY_PRECONDITION_FAILED,
+                       "invalid type '%s' for arg '%s' in %s '%.*s' in vhost '%.*s'",
+                       table_type_name(value.type), key, resource->kind, SLICE_ARGS(resource->name),
+                       SLICE_ARGS(resource->vhost));
+}
+
 int arguments_check_queue(struct slice arguments, const struct resource *resource,
                           struct reply_error *error)
 {
     struct table_value value;
     char reason[REASON_MAX];
     for (size_t i = 0; i < QUEUE_ARGUMENT_COUNT; i++)
-        if (table_find(arguments, slice_from_string(queue_arguments[i].key), &value) &&
+        if (queue_arguments[i].refuse != NULL &&
+            table_find(arguments, slice_from_string(queue_arguments[i].key), &value) &&
             queue_arguments[i].refuse(&value, reason))
             return invalid(error, queue_arguments[i].key, resource, reason);
+    if (check_exchange_name(arguments, DEAD_LETTER_EXCHANGE, resource, error) < 0)
+        return -1;
     if (table_find(arguments, SLICE_LITERAL("x-dead-letter-routing-key"), &value) &&
-        !table_find(arguments, SLICE_LITERAL("x-dead-letter-exchange"), &value))
-        return invalid(error, "x-dead-letter-routing-key", resource, "routing_key_but_no_dlx_defined");
+        !table_find(arguments, SLICE_LITERAL(DEAD_LETTER_EXCHANGE), &value))
+        return invalid(error, "x-dead-letter-routing-key", resource,
+                       "routing_key_but_no_dlx_defined");
     return 0;
 }
 
 int arguments_check_exchange(struct slice arguments, const struct resource *resource,
                              struct reply_error *error)
 {
-    struct table_value value;
-    if (!table_find(arguments, SLICE_LITERAL("alternate-exchange"), &value) ||
-        value.type == TABLE_LONGSTR)
-        return 0;
-    return reply_error(error, REPLY_PRECONDITION_FAILED,
-                       "invalid type '%s' for arg 'alternate-exchange' in %s '%.*s' in vhost '%.*s'",
-                       table_type_name(value.type), resource->kind, SLICE_ARGS(resource->name),
-                       SLICE_ARGS(resource->vhost));
+    return check_exchange_name(arguments, ALTERNATE_EXCHANGE, resource, error);
+}
+
+/* The value alone, in quotes. */
+static void quote(char *text, size_t size, const struct table_value *value)
+{
+    if (table_type_is_integer(value->type))
+        snprintf(text, size, "'%" PRId64 "'", value->integer);
+    else if (value->type == TABLE_BOOL)
+        snprintf(text, size, "'%s'", value->boolean ? "true" : "false");
+    else if (value->type == TABLE_LONGSTR)
+        snprintf(text, size, "'%.*s'", SLICE_ARGS(value->bytes));
+    else
+        snprintf(text, size, "'...'");
 }
 
 /* "none", or "the value 'V' of type 'T'". */
 static void describe(char *text, size_t size, const struct table_value *value)
 {
+    char quoted[REPLY_TEXT_MAX];
     if (value == NULL) {
         snprintf(text, size, "none");
         return;
     }
-    const char *type = table_type_name(value->type);
-    if (table_type_is_integer(value->type))
-        snprintf(text, size, "the value '%" PRId64 "' of type '%s'", value->integer, type);
-    else if (value->type == TABLE_BOOL)
-        snprintf(text, size, "the value '%s' of type '%s'", value->boolean ? "true" : "false", type);
-    else if (value->type == TABLE_LONGSTR)
-        snprintf(text, size, "the value '%.*s' of type '%s'", SLICE_ARGS(value->bytes), type);
-    else
-        snprintf(text, size, "a value of type '%s'", type);
+    quote(quoted, sizeof quoted, value);
+    snprintf(text, size, "the value %s of type '%s'", quoted, table_type_name(value->type));
 }
 
 static int inequivalent(struct reply_error *error, const struct resource *resource, const char *key,
                         const char *received, const char *current)
 {
-    return reply_error(error, REPLY_PRECONDITION_FAILED,
-                       "inequivalent arg '%s' for %s '%.*s' in vhost '%.*s': received %s but current is "
-                       "%s",
-                       key, resource->kind, SLICE_ARGS(resource->name), SLICE_ARGS(resource->vhost),
-                       received, current);
+    return reply_error(
+        error, REPLY_PRECONDITION_FAILED,
+        "inequivalent arg '%s' for %s '%.*s' in vhost '%.*s': received %s but current is "
+        "%s",
+        key, resource->kind, SLICE_ARGS(resource->name), SLICE_ARGS(resource->vhost), received,
+        current);
 }
 
 int arguments_differ(struct reply_error *error, const struct resource *resource, const char *key,
@@ -193,13 +229,20 @@ int arguments_differ(struct reply_error *error, const struct resource *resource,
     return inequivalent(error, resource, key, quoted_received, quoted_current);
 }
 
-int arguments_match_flag(const struct resource *resource, const char *key, bool received, bool current,
-                         struct reply_error *error)
+int arguments_match_flag(const struct resource *resource, const char *key, bool received,
+                         bool current, struct reply_error *error)
 {
     if (received == current)
         return 0;
     return arguments_differ(error, resource, key, received ? "true" : "false",
                             current ? "true" : "false");
+}
+
+/* A queue without a type is a classic one. */
+static bool is_classic(const struct table_value *value)
+{
+    return value == NULL ||
+           (value->type == TABLE_LONGSTR && slice_equal(value->bytes, SLICE_LITERAL("classic")));
 }
 
 static int match_argument(const char *key, struct slice current, struct slice received,
@@ -210,14 +253,22 @@ static int match_argument(const char *key, struct slice current, struct slice re
     bool has_received = table_find(received, slice_from_string(key), &values[1]);
     if (has_current == has_received && (!has_current || table_value_equal(&values[0], &values[1])))
         return 0;
-    char texts[2][REPLY_TEXT_MAX];
-    describe(texts[0], sizeof texts[0], has_current ? &values[0] : NULL);
-    describe(texts[1], sizeof texts[1], has_received ? &values[1] : NULL);
+    if (strcmp(key, QUEUE_TYPE) == 0 && is_classic(has_current ? &values[0] : NULL) &&
+        is_classic(has_received ? &values[1] : NULL))
+        return 0;
+    char texts[2][REPLY_TEXT_MAX + 40];
+    if (has_current && has_received && values[0].type == values[1].type) {
+        quote(texts[0], sizeof texts[0], &values[0]);
+        quote(texts[1], sizeof texts[1], &values[1]);
+    } else {
+        describe(texts[0], sizeof texts[0], has_current ? &values[0] : NULL);
+        describe(texts[1], sizeof texts[1], has_received ? &values[1] : NULL);
+    }
     return inequivalent(error, resource, key, texts[1], texts[0]);
 }
 
-int arguments_match_queue(struct slice current, struct slice received, const struct resource *resource,
-                          struct reply_error *error)
+int arguments_match_queue(struct slice current, struct slice received,
+                          const struct resource *resource, struct reply_error *error)
 {
     for (size_t i = 0; i < QUEUE_ARGUMENT_COUNT; i++)
         if (match_argument(queue_arguments[i].key, current, received, resource, error) < 0)
@@ -228,5 +279,5 @@ int arguments_match_queue(struct slice current, struct slice received, const str
 int arguments_match_exchange(struct slice current, struct slice received,
                              const struct resource *resource, struct reply_error *error)
 {
-    return match_argument("alternate-exchange", current, received, resource, error);
+    return match_argument(ALTERNATE_EXCHANGE, current, received, resource, error);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * arguments: what a declaration's arguments table may say, and whether a second declaration says the same.
- * Pure; engine's thread only.
+ * arguments: what a declaration's arguments table may say, and whether a second declaration says
+ * the same. Pure; engine's thread only.
  */
 #ifndef STOATMQ_EXCHANGE_ARGUMENTS_H
 #define STOATMQ_EXCHANGE_ARGUMENTS_H
@@ -15,7 +15,8 @@ struct resource {
     struct slice name, vhost;
 };
 
-/* Checks types and ranges of the queue arguments that RabbitMQ knows; unknown ones are let be. 0, or -1 with ERROR filled. */
+/* Checks types and ranges of the queue arguments that RabbitMQ knows; unknown ones are let be. 0,
+ * or -1 with ERROR filled. */
 int arguments_check_queue(struct slice arguments, const struct resource *resource,
                           struct reply_error *error) __attribute__((warn_unused_result));
 
@@ -24,8 +25,9 @@ int arguments_check_exchange(struct slice arguments, const struct resource *reso
                              struct reply_error *error) __attribute__((warn_unused_result));
 
 /* Are the arguments of a second declaration those of the first, as far as they are known? */
-int arguments_match_queue(struct slice current, struct slice received, const struct resource *resource,
-                          struct reply_error *error) __attribute__((warn_unused_result));
+int arguments_match_queue(struct slice current, struct slice received,
+                          const struct resource *resource, struct reply_error *error)
+    __attribute__((warn_unused_result));
 int arguments_match_exchange(struct slice current, struct slice received,
                              const struct resource *resource, struct reply_error *error)
     __attribute__((warn_unused_result));
@@ -35,7 +37,8 @@ int arguments_differ(struct reply_error *error, const struct resource *resource,
                      const char *received, const char *current);
 
 /* The same for a flag; 0 when they are equal. */
-int arguments_match_flag(const struct resource *resource, const char *key, bool received, bool current,
-                         struct reply_error *error) __attribute__((warn_unused_result));
+int arguments_match_flag(const struct resource *resource, const char *key, bool received,
+                         bool current, struct reply_error *error)
+    __attribute__((warn_unused_result));
 
 #endif

@@ -43,7 +43,8 @@ static void put_sorted(struct buf *out, struct slice table)
     mem_free(pairs);
 }
 
-/* Identity: 'q' or 'e', destination's name, routing key (both with their length in front), arguments. */
+/* Identity: 'q' or 'e', destination's name, routing key (both with their length in front),
+ * arguments. */
 static void put_identity(struct buf *out, const struct binding_spec *spec)
 {
     struct slice name = spec->queue != NULL ? spec->queue->name : spec->exchange->name;

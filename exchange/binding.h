@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * binding: source exchange, destination queue or exchange, routing key, arguments; these four are its identity.
- * Owned by its source exchange; engine's thread only.
+ * binding: source exchange, destination queue or exchange, routing key, arguments; these four are
+ * its identity. Owned by its source exchange; engine's thread only.
  */
 #ifndef STOATMQ_EXCHANGE_BINDING_H
 #define STOATMQ_EXCHANGE_BINDING_H
@@ -23,7 +23,7 @@ struct binding {
     void *match;              /* the type's index entry */
     struct slice routing_key; /* these three point into the bytes behind the struct */
     struct slice arguments;   /* sorted by key */
-    struct slice identity;    /* destination, key and arguments, as exchange.bindings_by_id has it */
+    struct slice identity; /* destination, key and arguments, as exchange.bindings_by_id has it */
 };
 
 struct binding_spec {
@@ -37,7 +37,8 @@ struct binding_spec {
 /* The binding that SPEC names, or NULL. */
 struct binding *binding_find(const struct binding_spec *spec);
 
-/* Makes the binding that SPEC names, which must not be there yet, and links it everywhere; the slices are copied. */
+/* Makes the binding that SPEC names, which must not be there yet, and links it everywhere; the
+ * slices are copied. */
 struct binding *binding_add(const struct binding_spec *spec);
 
 /* Unlinks and frees. The caller looks after an auto-delete source (vhost_binding_removed). */

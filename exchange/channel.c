@@ -31,7 +31,7 @@ struct channel *channel_open(struct session *session, uint16_t number)
     return channel;
 }
 
-/* --- unsettled deliveries -------------------------------------------------------------------------------- */
+/* --- unsettled deliveries -------------------------------------------------------------------- */
 
 void channel_track(struct channel *channel, struct queue *queue, struct consumer *consumer,
                    const struct returned_entry *entry)
@@ -136,7 +136,7 @@ void channel_recover(struct channel *channel)
     channel_wake(channel);
 }
 
-/* --- confirms ----------------------------------------------------------------------------------------------- */
+/* --- confirms -------------------------------------------------------------------------------- */
 
 static void push_pending(struct confirms *confirms, struct pending_confirm pending)
 {
@@ -190,7 +190,7 @@ void channel_confirm(struct channel *channel)
                                   .basic_ack = {.delivery_tag = upto, .multiple = multiple}});
 }
 
-/* --- the end ------------------------------------------------------------------------------------------------- */
+/* --- the end --------------------------------------------------------------------------------- */
 
 static void cancel_consumers(struct channel *channel)
 {

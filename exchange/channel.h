@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * channel: the engine's half of a channel: consumers, unsettled deliveries, prefetch, confirms, transaction.
- * Owned by its session; engine's thread only. AMQP 0-9-1 section 1.5.
+ * channel: the engine's half of a channel: consumers, unsettled deliveries, prefetch, confirms,
+ * transaction. Owned by its session; engine's thread only. AMQP 0-9-1 section 1.5.
  */
 #ifndef STOATMQ_EXCHANGE_CHANNEL_H
 #define STOATMQ_EXCHANGE_CHANNEL_H
@@ -42,20 +42,21 @@ struct channel {
     struct session *session;
     uint16_t number;
     enum channel_mode mode;
-    struct map consumers;        /* by tag */
-    struct list parked;          /* struct consumer.parked */
-    struct consumer *reply_consumer; /* of direct reply-to, or NULL */
+    struct map consumers;                           /* by tag */
+    struct list parked;                             /* struct consumer.parked */
+    struct consumer *reply_consumer;                /* of direct reply-to, or NULL */
     uint8_t reply_token[CHANNEL_REPLY_TOKEN_BYTES]; /* what makes its reply-to address */
     struct unacked_ring unacked;
-    uint64_t last_tag;           /* delivery tag given last */
-    uint32_t consumer_unacked;   /* unsettled deliveries of consumers, not of basic.get */
-    uint16_t prefetch;           /* for consumers to come */
-    uint16_t prefetch_global;    /* for all consumers together; 0: no limit */
+    uint64_t last_tag;         /* delivery tag given last */
+    uint32_t consumer_unacked; /* unsettled deliveries of consumers, not of basic.get */
+    uint16_t prefetch;         /* for consumers to come */
+    uint16_t prefetch_global;  /* for all consumers together; 0: no limit */
     struct confirms confirms;
-    struct tx *tx;               /* in CHANNEL_TX */
-    struct slice last_queue;     /* name of the queue declared last; owned, or empty */
+    struct tx *tx;           /* in CHANNEL_TX */
+    struct slice last_queue; /* name of the queue declared last; owned, or empty */
 
-    /* The exchange and queue published to last, so that a stream of publishes need not look them up. */
+    /* The exchange and queue published to last, so that a stream of publishes need not look them
+     * up. */
     uint64_t memo_names; /* vhost.names when they were found */
     struct exchange *memo_exchange;
     struct queue *memo_queue; /* by the default exchange */
@@ -64,16 +65,17 @@ struct channel {
 /* Opens channel NUMBER, which is not open. */
 struct channel *channel_open(struct session *session, uint16_t number);
 
-/* Closes and frees: consumers go, unsettled deliveries go back to their queues in order, an open transaction is
- * dropped, confirms that are due go out when TELL. */
+/* Closes and frees: consumers go, unsettled deliveries go back to their queues in order, an open
+ * transaction is dropped, confirms that are due go out when TELL. */
 void channel_close(struct channel *channel, bool tell);
 
-/* Remembers the delivery that has just got the tag last_tag until it is settled, with the caller's reference to
- * the message. CONSUMER is NULL for basic.get. */
+/* Remembers the delivery that has just got the tag last_tag until it is settled, with the caller's
+ * reference to the message. CONSUMER is NULL for basic.get. */
 void channel_track(struct channel *channel, struct queue *queue, struct consumer *consumer,
                    const struct returned_entry *entry);
 
-/* Handles a settle of one or more deliveries (basic.ack, nack, reject). 0, or -1 with ERROR filled. */
+/* Handles a settle of one or more deliveries (basic.ack, nack, reject). 0, or -1 with ERROR
+ * filled. */
 struct settlement {
     uint64_t tag;
     bool multiple;
@@ -83,7 +85,8 @@ struct settlement {
 int channel_settle(struct channel *channel, const struct settlement *settlement,
                    struct reply_error *error);
 
-/* Applies SETTLEMENT's outcome to ENTRY, which is live or held. Call unacked_tidy and channel_wake behind the last. */
+/* Applies SETTLEMENT's outcome to ENTRY, which is live or held. Call unacked_tidy and channel_wake
+ * behind the last. */
 void channel_settle_entry(struct channel *channel, struct unacked *entry,
                           const struct settlement *settlement);
 

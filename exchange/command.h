@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * command: everything that can happen to the engine, as one tagged struct: engine_apply is its only entrance. Given
- * the same commands at the same times the engine does the same. Slices are borrowed for the call.
+ * command: everything that can happen to the engine, as one tagged struct: engine_apply is its only
+ * entrance. Given the same commands at the same times the engine does the same. Slices are borrowed
+ * for the call.
  */
 #ifndef STOATMQ_EXCHANGE_COMMAND_H
 #define STOATMQ_EXCHANGE_COMMAND_H
@@ -14,13 +15,14 @@ struct session;
 struct sink;
 
 enum command_kind {
-    COMMAND_SESSION_OPEN,  /* open: a connection has started; session is new (session_new) */
-    COMMAND_LOGIN,         /* login: check the credentials; answered by EFFECT_LOGIN */
-    COMMAND_METHOD,        /* channel, method: a legal method without content */
-    COMMAND_PUBLISH,       /* channel, publish: a basic.publish with its content */
-    COMMAND_FAIL,          /* channel, fail: the client broke a rule that the connection's side checks */
-    COMMAND_DRAINED,       /* drained_bytes of what the session was sent have left the process */
-    COMMAND_SESSION_CLOSE, /* the connection is gone; answered by EFFECT_GONE, after which session is freed */
+    COMMAND_SESSION_OPEN, /* open: a connection has started; session is new (session_new) */
+    COMMAND_LOGIN,        /* login: check the credentials; answered by EFFECT_LOGIN */
+    COMMAND_METHOD,       /* channel, method: a legal method without content */
+    COMMAND_PUBLISH,      /* channel, publish: a basic.publish with its content */
+    COMMAND_FAIL,    /* channel, fail: the client broke a rule that the connection's side checks */
+    COMMAND_DRAINED, /* drained_bytes of what the session was sent have left the process */
+    COMMAND_SESSION_CLOSE, /* the connection is gone; answered by EFFECT_GONE, after which session
+                              is freed */
     COMMAND_DURABLE,       /* durable_lsn: the store is durable up to here; no session */
 };
 

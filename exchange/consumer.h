@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * consumer: a subscription of a channel to a queue, with its credit. It is in its queue's list of active ones while it may
- * take a message; found without credit there, it is parked with its channel until credit comes back. A cancelled consumer is
- * freed with its last unsettled delivery. Engine's thread only. AMQP 0-9-1 section 1.8.3.3.
+ * consumer: a subscription of a channel to a queue, with its credit. It is in its queue's list of
+ * active ones while it may take a message; found without credit there, it is parked with its
+ * channel until credit comes back. A cancelled consumer is freed with its last unsettled delivery.
+ * Engine's thread only. AMQP 0-9-1 section 1.8.3.3.
  */
 #ifndef STOATMQ_EXCHANGE_CONSUMER_H
 #define STOATMQ_EXCHANGE_CONSUMER_H
@@ -36,13 +37,13 @@ struct consumer_spec {
     struct slice arguments;
 };
 
-/* A new consumer in CHANNEL's map, and in QUEUE's lists (QUEUE may be NULL). Schedules the queue. The tag is new in
- * the channel. */
+/* A new consumer in CHANNEL's map, and in QUEUE's lists (QUEUE may be NULL). Schedules the queue.
+ * The tag is new in the channel. */
 struct consumer *consumer_add(struct channel *channel, struct queue *queue,
                               const struct consumer_spec *spec);
 
-/* Takes the consumer out of its channel and queue; an auto-delete queue that loses its last consumer is deleted.
- * Unsettled deliveries stay with the channel. */
+/* Takes the consumer out of its channel and queue; an auto-delete queue that loses its last
+ * consumer is deleted. Unsettled deliveries stay with the channel. */
 void consumer_cancel(struct consumer *consumer);
 
 /* May it take one more message now? */
@@ -54,13 +55,15 @@ void consumer_deliver(struct consumer *consumer, const struct returned_entry *en
 /* Moves it from its queue's active ones to its channel's parked ones. */
 void consumer_park(struct consumer *consumer);
 
-/* When it is parked and may take a message again: back among the active ones, and the queue is scheduled. */
+/* When it is parked and may take a message again: back among the active ones, and the queue is
+ * scheduled. */
 void consumer_wake(struct consumer *consumer);
 
 /* Puts it behind the others of its priority; after a delivery. */
 void consumer_rotate(struct consumer *consumer);
 
-/* One of its deliveries is settled or has gone back. Frees it when it is cancelled and that was the last. */
+/* One of its deliveries is settled or has gone back. Frees it when it is cancelled and that was the
+ * last. */
 void consumer_settled(struct consumer *consumer);
 
 static inline struct slice consumer_tag(const struct consumer *consumer)

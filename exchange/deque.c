@@ -46,7 +46,8 @@ void deque_pool_fini(struct deque_pool *pool)
 }
 
 /* A block whose next free place stands for POSITION. */
-static struct deque_block *add_block(struct deque *deque, struct deque_pool *pool, uint64_t position)
+static struct deque_block *add_block(struct deque *deque, struct deque_pool *pool,
+                                     uint64_t position)
 {
     struct deque_block *block = take_block(pool);
     block->next = NULL;
@@ -60,7 +61,8 @@ static struct deque_block *add_block(struct deque *deque, struct deque_pool *poo
     return block;
 }
 
-void deque_push(struct deque *deque, struct deque_pool *pool, uint64_t position, struct message *message)
+void deque_push(struct deque *deque, struct deque_pool *pool, uint64_t position,
+                struct message *message)
 {
     struct deque_block *block = deque->tail;
     if (block != NULL)

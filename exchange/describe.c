@@ -30,7 +30,8 @@ static void describe_vhost(const struct vhost *vhost, struct buf *out, unsigned 
                vhost->exchanges.count, vhost->queues.count);
     uint32_t position = 0;
     const struct queue *queue;
-    for (unsigned row = 0; row < max_rows && (queue = map_next(&vhost->queues, &position)) != NULL; row++)
+    for (unsigned row = 0; row < max_rows && (queue = map_next(&vhost->queues, &position)) != NULL;
+         row++)
         describe_queue(queue, out);
     if (vhost->queues.count > max_rows)
         buf_printf(out, "queues_not_shown=%u\n", vhost->queues.count - max_rows);
@@ -39,8 +40,7 @@ static void describe_vhost(const struct vhost *vhost, struct buf *out, unsigned 
 static void describe_session(const struct session *session, struct buf *out)
 {
     buf_printf(out, "connection name=\"%.*s\" user=\"%.*s\" channels=%u unwritten=%" PRIu64 "%s\n",
-               SLICE_ARGS(session->name),
-               session->user != NULL ? (int)session->user->name.size : 0,
+               SLICE_ARGS(session->name), session->user != NULL ? (int)session->user->name.size : 0,
                session->user != NULL ? (const char *)session->user->name.data : "",
                session->channel_count, session->unwritten, session->clogged ? " clogged" : "");
 }

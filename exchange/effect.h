@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * effect: what the engine wants sent to a client. The engine emits, the connection's side (the sink)
- * turns it into frames, at once or on another thread. Everything in an effect is borrowed for the call; a
- * sink that keeps the message takes a reference. Engine's thread only.
+ * effect: what the engine wants sent to a client. The engine emits, the connection's side (the
+ * sink) turns it into frames, at once or on another thread. Everything in an effect is borrowed for
+ * the call; a sink that keeps the message takes a reference. Engine's thread only.
  */
 #ifndef STOATMQ_EXCHANGE_EFFECT_H
 #define STOATMQ_EXCHANGE_EFFECT_H
@@ -29,8 +29,8 @@ struct effect {
     uint64_t delivery_tag;
 };
 
-/* What an effect with content counts for against a connection's output limit, in bytes: about its size
- * on the wire. Engine and sink must agree: COMMAND_DRAINED gives back what was counted. */
+/* What an effect with content counts for against a connection's output limit, in bytes: about its
+ * size on the wire. Engine and sink must agree: COMMAND_DRAINED gives back what was counted. */
 static inline uint32_t effect_cost(const struct effect *effect)
 {
     return effect->kind != EFFECT_DELIVER

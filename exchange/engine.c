@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Design notes. engine_apply is the driver: it finds the channel, calls the method's handler, turns a returned error into
- * channel.close or connection.close by the reply code's level, and then dispatches the queues that the command
- * left with both messages and credit. Commands for a channel or session that the engine has closed meanwhile were under way
- * when it did; they are dropped.
+ * Design notes. engine_apply is the driver: it finds the channel, calls the method's handler, turns
+ * a returned error into channel.close or connection.close by the reply code's level, and then
+ * dispatches the queues that the command left with both messages and credit. Commands for a channel
+ * or session that the engine has closed meanwhile were under way when it did; they are dropped.
  */
 #include "exchange/engine.h"
 
@@ -43,7 +43,7 @@ static const channel_handler handlers[METHOD_ID_COUNT] = {
     [METHOD_TX_ROLLBACK] = handle_tx_rollback,
 };
 
-/* --- life -------------------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------ */
 
 struct engine *engine_new(const struct engine_config *config)
 {
@@ -82,7 +82,7 @@ void engine_free(struct engine *engine)
     mem_free(engine);
 }
 
-/* --- errors ------------------------------------------------------------------------------------------------------ */
+/* --- errors ---------------------------------------------------------------------------------- */
 
 /* Tells the client, and closes what the error's level says. FAILING is the method, or NONE. */
 static void fail(struct session *session, uint16_t number, const struct reply_error *error,
@@ -118,7 +118,7 @@ static void fail(struct session *session, uint16_t number, const struct reply_er
     }
 }
 
-/* --- sessions ------------------------------------------------------------------------------------------------------ */
+/* --- sessions -------------------------------------------------------------------------------- */
 
 static void open_session(struct engine *engine, const struct command *command)
 {
@@ -153,16 +153,17 @@ static void login(struct session *session, const struct command_login *login)
         session->user = user;
         session->state = SESSION_LOGGED;
         session->client_properties = slice_dup(login->client_properties);
-        session->wants_cancel_notify =
-            session_client_can(login->client_properties, SLICE_LITERAL("consumer_cancel_notify"));
+        session->wants_cancel_notify = session_client_can(login->client_properties,
+                                                          SLICE_LITERAL("consumer_cancel_notify"));
         engine->counters.sessions_opened++;
     } else {
         engine->counters.logins_refused++;
         log_warning("login_refused", LOG_BYTES("connection", session->name),
                     LOG_BYTES("user", login->user), LOG_BYTES("mechanism", login->mechanism),
-                    LOG_STR("reason", user == NULL                           ? "unknown user"
-                                      : user_has_password(user, login->password) ? "not from loopback"
-                                                                             : "wrong password"));
+                    LOG_STR("reason", user == NULL ? "unknown user"
+                                      : user_has_password(user, login->password)
+                                          ? "not from loopback"
+                                          : "wrong password"));
     }
     session_emit(session, &(struct effect){.kind = EFFECT_LOGIN, .accepted = accepted});
 }
@@ -178,7 +179,7 @@ static int open_vhost(struct session *session, struct slice name, struct reply_e
     return 0;
 }
 
-/* --- methods ------------------------------------------------------------------------------------------------------- */
+/* --- methods --------------------------------------------------------------------------------- */
 
 static int apply_connection_method(struct session *session, const struct method *method,
                                    struct reply_error *error)
@@ -197,8 +198,8 @@ static int apply_connection_method(struct session *session, const struct method 
     return reply_error(error, REPLY_COMMAND_INVALID, "unimplemented method");
 }
 
-static int apply_channel_method(struct session *session, uint16_t number, const struct method *method,
-                                struct reply_error *error)
+static int apply_channel_method(struct session *session, uint16_t number,
+                                const struct method *method, struct reply_error *error)
 {
     struct channel *channel = session_channel(session, number);
     if (method->id == METHOD_CHANNEL_OPEN) {
@@ -231,7 +232,8 @@ static void apply_method(struct session *session, uint16_t number, const struct 
              method_infos[method->id].method_id);
 }
 
-static void apply_publish(struct session *session, uint16_t number, const struct command_publish *command)
+static void apply_publish(struct session *session, uint16_t number,
+                          const struct command_publish *command)
 {
     struct channel *channel = session_channel(session, number);
     struct reply_error error;
@@ -311,7 +313,7 @@ void engine_end_tick(struct engine *engine)
         engine->durable_lsn = durable;
     list_for_each_safe (node, &engine->confirming) {
         struct confirms *confirms = LIST_ENTRY(node, struct confirms, due);
-        channel_confirm((struct channel *)(void *)((char *)confirms -
-                                                   offsetof(struct channel, confirms)));
+        channel_confirm(
+            (struct channel *)(void *)((char *)confirms - offsetof(struct channel, confirms)));
     }
 }

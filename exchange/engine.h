@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * engine: the model as a whole: vhosts, users, sessions. Commands in (engine_apply), effects out (each
- * session's sink), facts to the store. It never blocks, reads a clock or calls the system; it belongs to one thread.
+ * engine: the model as a whole: vhosts, users, sessions. Commands in (engine_apply), effects out
+ * (each session's sink), facts to the store. It never blocks, reads a clock or calls the system; it
+ * belongs to one thread.
  */
 #ifndef STOATMQ_EXCHANGE_ENGINE_H
 #define STOATMQ_EXCHANGE_ENGINE_H
@@ -33,15 +34,16 @@ struct engine {
     struct map vhosts;
     struct map users;
     struct list sessions;
-    struct list pending;    /* struct queue.pending: to be dispatched */
-    struct list confirming; /* struct confirms.due: channels whose publishes may be confirmed */
+    struct list pending;        /* struct queue.pending: to be dispatched */
+    struct list confirming;     /* struct confirms.due: channels whose publishes may be confirmed */
     struct map reply_consumers; /* direct reply-to: token -> channel */
     struct deque_pool blocks;
     uint64_t sessions_opened;
     struct counters counters;
 };
 
-/* A new engine with the default vhost and user. CONFIG is read during the call; env and store stay borrowed. */
+/* A new engine with the default vhost and user. CONFIG is read during the call; env and store stay
+ * borrowed. */
 struct engine *engine_new(const struct engine_config *config);
 
 /* Frees the engine with all vhosts; all sessions must be closed. */
@@ -53,7 +55,8 @@ void engine_apply(struct engine *engine, const struct command *command);
 /* The end of a tick: hands the batch to the store and sends the confirms that are due. */
 void engine_end_tick(struct engine *engine);
 
-/* Appends a readable summary of the state: counters, vhosts, queues, sessions; at most MAX_ROWS rows a kind. */
+/* Appends a readable summary of the state: counters, vhosts, queues, sessions; at most MAX_ROWS
+ * rows a kind. */
 void engine_describe(const struct engine *engine, struct buf *out, unsigned max_rows);
 
 #endif

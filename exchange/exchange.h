@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exchange: a named place to publish to, of a type that decides by routing key or headers which of its
- * bindings match. Owned by its vhost; engine's thread only. AMQP 0-9-1 section 3.1.
+ * exchange: a named place to publish to, of a type that decides by routing key or headers which of
+ * its bindings match. Owned by its vhost; engine's thread only. AMQP 0-9-1 section 3.1.
  */
 #ifndef STOATMQ_EXCHANGE_EXCHANGE_H
 #define STOATMQ_EXCHANGE_EXCHANGE_H
@@ -27,9 +27,11 @@ enum exchange_dependence {
 struct exchange_type {
     const char *name;
     enum exchange_dependence dependence;
-    /* Checks a binding's arguments before it is made: 0, or -1 with ERROR filled. NULL: nothing to check. */
+    /* Checks a binding's arguments before it is made: 0, or -1 with ERROR filled. NULL: nothing to
+     * check. */
     int (*check_binding)(struct slice arguments, struct reply_error *error);
-    /* Takes BINDING into, or out of, the type's own index. NULL: the exchange's list of bindings is enough. */
+    /* Takes BINDING into, or out of, the type's own index. NULL: the exchange's list of bindings is
+     * enough. */
     void (*add)(struct exchange *exchange, struct binding *binding);
     void (*remove)(struct exchange *exchange, struct binding *binding);
     /* Calls route_walk_binding for each binding that matches. */
@@ -74,7 +76,8 @@ struct exchange_spec {
     struct slice arguments;
 };
 
-/* A new exchange from SPEC, whose slices are copied; not in the vhost's map yet. Free with exchange_free. */
+/* A new exchange from SPEC, whose slices are copied; not in the vhost's map yet. Free with
+ * exchange_free. */
 struct exchange *exchange_new(struct vhost *vhost, const struct exchange_spec *spec);
 
 /* Frees an exchange that has no bindings left. */

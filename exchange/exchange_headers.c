@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Design notes. The type headers (section 3.1.3.4): a binding's arguments are conditions on the message's headers: all of
- * them, or any. `all` and `any` leave out conditions whose name starts with x-; the -with-x forms do not. A
- * void value asks only that the header is there.
+ * Design notes. The type headers (section 3.1.3.4): a binding's arguments are conditions on the
+ * message's headers: all of them, or any. `all` and `any` leave out conditions whose name starts
+ * with x-; the -with-x forms do not. A void value asks only that the header is there.
  */
 #include "amqp/table.h"
 #include "exchange/binding.h"
@@ -36,22 +36,50 @@ static int headers_check_binding(struct slice arguments, struct reply_error *err
         return 0;
     if (value.type != TABLE_LONGSTR)
         return reply_error(error, REPLY_PRECONDITION_FAILED,
-                           "Invalid x-match field type %s (value of type longstr expected)",
-                           table_type_name(value.type));
+                           "Invalid x-match field type %s (value %lld); expected longstr",
+                           table_type_name(value.type),
+                           table_type_is_integer(value.type) ? (long long)value.integer : 0);
     if (!find_mode(value.bytes, &mode))
-        return reply_error(error, REPLY_PRECONDITION_FAILED,
-                           "Invalid x-match field value <<\"%.*s\">>; expected all, any, all-with-x, or "
-                           "any-with-x",
-                           SLICE_ARGS(value.bytes));
+        return reply_error(
+            error, REPLY_PRECONDITION_FAILED,
+            "Invalid x-match field value <<\"%.*s\">>; expected all, any, all-with-x, or "
+            "any-with-x",
+            SLICE_ARGS(value.bytes));
     return 0;
 }
 
-static bool condition_holds(const struct table_value *wanted, struct slice name, struct slice headers)
+static bool is_number(const struct table_value *value)
+{
+    return table_type_is_integer(value->type) || value->type == TABLE_TIMESTAMP ||
+           value->type == TABLE_FLOAT || value->type == TABLE_DOUBLE;
+}
+
+static double number_of(const struct table_value *value)
+{
+    if (value->type == TABLE_FLOAT || value->type == TABLE_DOUBLE)
+        return value->real;
+    return value->type == TABLE_TIMESTAMP ? (double)value->timestamp : (double)value->integer;
+}
+
+/* Numbers of all kinds compare by value, texts and bytes by their octets, the rest as arguments do. */
+static bool values_match(const struct table_value *wanted, const struct table_value *actual)
+{
+    if (is_number(wanted) && is_number(actual) && wanted->type != actual->type &&
+        !(table_type_is_integer(wanted->type) && table_type_is_integer(actual->type)))
+        return number_of(wanted) == number_of(actual);
+    if ((wanted->type == TABLE_LONGSTR || wanted->type == TABLE_BYTES) &&
+        (actual->type == TABLE_LONGSTR || actual->type == TABLE_BYTES))
+        return slice_equal(wanted->bytes, actual->bytes);
+    return table_value_equal(wanted, actual);
+}
+
+static bool condition_holds(const struct table_value *wanted, struct slice name,
+                            struct slice headers)
 {
     struct table_value actual;
     if (!table_find(headers, name, &actual))
         return false;
-    return wanted->type == TABLE_VOID || table_value_equal(wanted, &actual);
+    return wanted->type == TABLE_VOID || values_match(wanted, &actual);
 }
 
 static bool binding_matches(const struct binding *binding, struct slice headers)
@@ -66,8 +94,7 @@ static bool binding_matches(const struct binding *binding, struct slice headers)
     struct cursor cursor = cursor_of(binding->arguments);
     struct slice name;
     while (table_next(&cursor, &name, &value)) {
-        if (slice_equal(name, X_MATCH) ||
-            (!with_x && slice_starts_with(name, SLICE_LITERAL("x-"))))
+        if (slice_equal(name, X_MATCH) || (!with_x && slice_starts_with(name, SLICE_LITERAL("x-"))))
             continue;
         if (condition_holds(&value, name, headers) == any)
             return any;
@@ -75,8 +102,8 @@ static bool binding_matches(const struct binding *binding, struct slice headers)
     return !any;
 }
 
-static void headers_route(struct exchange *exchange, struct slice routing_key, struct message *message,
-                          struct route_walk *walk)
+static void headers_route(struct exchange *exchange, struct slice routing_key,
+                          struct message *message, struct route_walk *walk)
 {
     (void)routing_key;
     struct properties properties;

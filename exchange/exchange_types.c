@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Design notes. The types fanout, direct and topic; headers has a file of its own. Fanout needs no index. Direct keeps a
- * list of bindings for each key, topic one at each node of its trie: binding.by_match links them, and binding.match is the
- * key or node.
+ * Design notes. The types fanout, direct and topic; headers has a file of its own. Fanout needs no
+ * index. Direct keeps a list of bindings for each key, topic one at each node of its trie:
+ * binding.by_match links them, and binding.match is the key or node.
  */
 #include "exchange/binding.h"
 #include "exchange/exchange.h"
@@ -10,10 +10,10 @@
 #include "exchange/topic.h"
 #include "server/base/mem.h"
 
-/* --- fanout (section 3.1.3.2) --------------------------------------------------------------------------- */
+/* --- fanout (section 3.1.3.2) ---------------------------------------------------------------- */
 
-static void fanout_route(struct exchange *exchange, struct slice routing_key, struct message *message,
-                         struct route_walk *walk)
+static void fanout_route(struct exchange *exchange, struct slice routing_key,
+                         struct message *message, struct route_walk *walk)
 {
     (void)routing_key;
     (void)message;
@@ -27,7 +27,7 @@ const struct exchange_type exchange_type_fanout = {
     .route = fanout_route,
 };
 
-/* --- direct (section 3.1.3.1) ------------------------------------------------------------------------- */
+/* --- direct (section 3.1.3.1) ---------------------------------------------------------------- */
 
 struct direct_key {
     struct list bindings;
@@ -71,8 +71,8 @@ static void walk_matches(struct route_walk *walk, struct list *matches)
         route_walk_binding(walk, LIST_ENTRY(node, struct binding, by_match));
 }
 
-static void direct_route(struct exchange *exchange, struct slice routing_key, struct message *message,
-                         struct route_walk *walk)
+static void direct_route(struct exchange *exchange, struct slice routing_key,
+                         struct message *message, struct route_walk *walk)
 {
     (void)message;
     struct direct_key *key = map_get(&exchange->by_key, routing_key);
@@ -94,7 +94,7 @@ const struct exchange_type exchange_type_direct = {
     .fini = direct_fini,
 };
 
-/* --- topic (section 3.1.3.3) -------------------------------------------------------------------------- */
+/* --- topic (section 3.1.3.3) ----------------------------------------------------------------- */
 
 static void topic_add(struct exchange *exchange, struct binding *binding)
 {
@@ -117,8 +117,8 @@ static void topic_found(void *walk, struct list *matches)
     walk_matches(walk, matches);
 }
 
-static void topic_route(struct exchange *exchange, struct slice routing_key, struct message *message,
-                        struct route_walk *walk)
+static void topic_route(struct exchange *exchange, struct slice routing_key,
+                        struct message *message, struct route_walk *walk)
 {
     (void)message;
     if (exchange->topic != NULL)

@@ -9,11 +9,13 @@
 
 #define TAG_RANDOM_BYTES 16
 
-int handle_basic_qos(struct channel *channel, const struct method *method, struct reply_error *error)
+int handle_basic_qos(struct channel *channel, const struct method *method,
+                     struct reply_error *error)
 {
     const struct method_basic_qos *qos = &method->basic_qos;
     if (qos->prefetch_size != 0)
-        return reply_error(error, REPLY_NOT_IMPLEMENTED, "prefetch_size!=0 (%u)", qos->prefetch_size);
+        return reply_error(error, REPLY_NOT_IMPLEMENTED, "prefetch_size!=0 (%u)",
+                           qos->prefetch_size);
     if (qos->global)
         channel->prefetch_global = qos->prefetch_count;
     else
@@ -23,7 +25,7 @@ int handle_basic_qos(struct channel *channel, const struct method *method, struc
     return 0;
 }
 
-/* --- consumers --------------------------------------------------------------------------------------------------- */
+/* --- consumers ------------------------------------------------------------------------------- */
 
 /* Writes "amq.ctag-" and a random token. */
 static struct slice generate_tag(const struct engine *engine, uint8_t text[NAME_BYTES_MAX])
@@ -70,8 +72,9 @@ static int consume_from_queue(struct channel *channel, const struct method_basic
     if (queue == NULL)
         return -1;
     if (queue->exclusive_consumer != NULL || (consume->exclusive && queue->consumer_count > 0))
-        return reply_error(error, REPLY_ACCESS_REFUSED, "queue '%.*s' in vhost '%.*s' in exclusive use",
-                           SLICE_ARGS(queue->name), SLICE_ARGS(queue->vhost->name));
+        return reply_error(error, REPLY_ACCESS_REFUSED,
+                           "queue '%.*s' in vhost '%.*s' in exclusive use", SLICE_ARGS(queue->name),
+                           SLICE_ARGS(queue->vhost->name));
     struct consumer_spec spec = {.tag = tag,
                                  .no_ack = consume->no_ack,
                                  .exclusive = consume->exclusive,
@@ -82,7 +85,8 @@ static int consume_from_queue(struct channel *channel, const struct method_basic
     return 0;
 }
 
-int handle_basic_consume(struct channel *channel, const struct method *method, struct reply_error *error)
+int handle_basic_consume(struct channel *channel, const struct method *method,
+                         struct reply_error *error)
 {
     const struct method_basic_consume *consume = &method->basic_consume;
     const struct engine *engine = channel->session->engine;
@@ -93,7 +97,8 @@ int handle_basic_consume(struct channel *channel, const struct method *method, s
                            SLICE_ARGS(tag));
     if (engine->consumer_max_per_channel != 0 &&
         channel->consumers.count >= engine->consumer_max_per_channel)
-        return reply_error(error, REPLY_NOT_ALLOWED, "reached maximum (%u) of consumers per channel",
+        return reply_error(error, REPLY_NOT_ALLOWED,
+                           "reached maximum (%u) of consumers per channel",
                            engine->consumer_max_per_channel);
     if (tag.size == 0)
         tag = generate_tag(engine, room);
@@ -105,13 +110,15 @@ int handle_basic_consume(struct channel *channel, const struct method *method, s
     return status;
 }
 
-int handle_basic_cancel(struct channel *channel, const struct method *method, struct reply_error *error)
+int handle_basic_cancel(struct channel *channel, const struct method *method,
+                        struct reply_error *error)
 {
     const struct method_basic_cancel *cancel = &method->basic_cancel;
     (void)error;
     if (!cancel->nowait)
-        channel_reply(channel, &(struct method){.id = METHOD_BASIC_CANCEL_OK,
-                                                .basic_cancel_ok = {.consumer_tag = cancel->consumer_tag}});
+        channel_reply(channel,
+                      &(struct method){.id = METHOD_BASIC_CANCEL_OK,
+                                       .basic_cancel_ok = {.consumer_tag = cancel->consumer_tag}});
     struct consumer *consumer = map_get(&channel->consumers, cancel->consumer_tag);
     if (consumer == NULL)
         return 0;
@@ -121,9 +128,10 @@ int handle_basic_cancel(struct channel *channel, const struct method *method, st
     return 0;
 }
 
-/* --- basic.get ------------------------------------------------------------------------------------------------- */
+/* --- basic.get ------------------------------------------------------------------------------- */
 
-static void get_ok(struct channel *channel, const struct queue *queue, const struct returned_entry *entry)
+static void get_ok(struct channel *channel, const struct queue *queue,
+                   const struct returned_entry *entry)
 {
     uint64_t left = queue_depth(queue);
     struct method method = {
@@ -140,7 +148,8 @@ static void get_ok(struct channel *channel, const struct queue *queue, const str
                                                     .message = entry->message});
 }
 
-int handle_basic_get(struct channel *channel, const struct method *method, struct reply_error *error)
+int handle_basic_get(struct channel *channel, const struct method *method,
+                     struct reply_error *error)
 {
     struct counters *counters = &channel->session->engine->counters;
     struct queue *queue = handler_queue(channel, method->basic_get.queue, error);
@@ -163,17 +172,20 @@ int handle_basic_get(struct channel *channel, const struct method *method, struc
     return 0;
 }
 
-/* --- settling ---------------------------------------------------------------------------------------------------- */
+/* --- settling -------------------------------------------------------------------------------- */
 
-int handle_basic_ack(struct channel *channel, const struct method *method, struct reply_error *error)
+int handle_basic_ack(struct channel *channel, const struct method *method,
+                     struct reply_error *error)
 {
     const struct method_basic_ack *ack = &method->basic_ack;
     return channel_settle(
         channel,
-        &(struct settlement){.tag = ack->delivery_tag, .multiple = ack->multiple, .acked = true}, error);
+        &(struct settlement){.tag = ack->delivery_tag, .multiple = ack->multiple, .acked = true},
+        error);
 }
 
-int handle_basic_nack(struct channel *channel, const struct method *method, struct reply_error *error)
+int handle_basic_nack(struct channel *channel, const struct method *method,
+                      struct reply_error *error)
 {
     const struct method_basic_nack *nack = &method->basic_nack;
     return channel_settle(channel,
@@ -183,11 +195,13 @@ int handle_basic_nack(struct channel *channel, const struct method *method, stru
                           error);
 }
 
-int handle_basic_reject(struct channel *channel, const struct method *method, struct reply_error *error)
+int handle_basic_reject(struct channel *channel, const struct method *method,
+                        struct reply_error *error)
 {
     const struct method_basic_reject *reject = &method->basic_reject;
     return channel_settle(
-        channel, &(struct settlement){.tag = reject->delivery_tag, .requeue = reject->requeue}, error);
+        channel, &(struct settlement){.tag = reject->delivery_tag, .requeue = reject->requeue},
+        error);
 }
 
 static int recover(struct channel *channel, bool requeue, struct reply_error *error)
@@ -198,7 +212,8 @@ static int recover(struct channel *channel, bool requeue, struct reply_error *er
     return 0;
 }
 
-int handle_basic_recover(struct channel *channel, const struct method *method, struct reply_error *error)
+int handle_basic_recover(struct channel *channel, const struct method *method,
+                         struct reply_error *error)
 {
     if (recover(channel, method->basic_recover.requeue, error) < 0)
         return -1;

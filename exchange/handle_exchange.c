@@ -7,10 +7,12 @@ static int refuse_default(struct slice name, struct reply_error *error)
 {
     if (name.size > 0)
         return 0;
-    return reply_error(error, REPLY_ACCESS_REFUSED, "operation not permitted on the default exchange");
+    return reply_error(error, REPLY_ACCESS_REFUSED,
+                       "operation not permitted on the default exchange");
 }
 
-struct exchange *handler_exchange(struct channel *channel, struct slice name, struct reply_error *error)
+struct exchange *handler_exchange(struct channel *channel, struct slice name,
+                                  struct reply_error *error)
 {
     struct vhost *vhost = channel_vhost(channel);
     struct exchange *exchange = vhost_exchange(vhost, name);
@@ -35,7 +37,8 @@ static int match_existing(const struct exchange *exchange, const struct exchange
     if (exchange->type != spec->type)
         return arguments_differ(error, resource, "type", spec->type->name, exchange->type->name);
     if (arguments_match_flag(resource, "durable", spec->durable, exchange->durable, error) < 0 ||
-        arguments_match_flag(resource, "auto_delete", spec->auto_delete, exchange->auto_delete, error) < 0 ||
+        arguments_match_flag(resource, "auto_delete", spec->auto_delete, exchange->auto_delete,
+                             error) < 0 ||
         arguments_match_flag(resource, "internal", spec->internal, exchange->internal, error) < 0)
         return -1;
     return arguments_match_exchange(exchange->arguments, spec->arguments, resource, error);
@@ -57,7 +60,8 @@ static int declare(struct vhost *vhost, const struct exchange_spec *spec, struct
     return 0;
 }
 
-int handle_exchange_declare(struct channel *channel, const struct method *method, struct reply_error *error)
+int handle_exchange_declare(struct channel *channel, const struct method *method,
+                            struct reply_error *error)
 {
     const struct method_exchange_declare *declared = &method->exchange_declare;
     uint8_t room[NAME_BYTES_MAX];
@@ -70,20 +74,24 @@ int handle_exchange_declare(struct channel *channel, const struct method *method
         .arguments = declared->arguments,
     };
     if (declared->passive) {
-        if (refuse_default(spec.name, error) < 0 || handler_exchange(channel, spec.name, error) == NULL)
+        if (refuse_default(spec.name, error) < 0 ||
+            handler_exchange(channel, spec.name, error) == NULL)
             return -1;
     } else {
         if (spec.type == NULL)
-            return reply_error(error, REPLY_COMMAND_INVALID, "unknown exchange type '%.*s'",
+            return reply_error(error, REPLY_COMMAND_INVALID, "%s exchange type '%.*s'",
+                               declared->type.size == 0 ? "invalid" : "unknown",
                                SLICE_ARGS(declared->type));
-        if (refuse_default(spec.name, error) < 0 || declare(channel_vhost(channel), &spec, error) < 0)
+        if (refuse_default(spec.name, error) < 0 ||
+            declare(channel_vhost(channel), &spec, error) < 0)
             return -1;
     }
     channel_reply_ok(channel, METHOD_EXCHANGE_DECLARE_OK, declared->nowait);
     return 0;
 }
 
-int handle_exchange_delete(struct channel *channel, const struct method *method, struct reply_error *error)
+int handle_exchange_delete(struct channel *channel, const struct method *method,
+                           struct reply_error *error)
 {
     const struct method_exchange_delete *deleted = &method->exchange_delete;
     struct vhost *vhost = channel_vhost(channel);
@@ -98,15 +106,16 @@ int handle_exchange_delete(struct channel *channel, const struct method *method,
     struct exchange *exchange = vhost_exchange(vhost, name);
     if (exchange != NULL) {
         if (deleted->if_unused && !list_is_empty(&exchange->bindings_out))
-            return reply_error(error, REPLY_PRECONDITION_FAILED, "exchange '%.*s' in vhost '%.*s' in use",
-                               SLICE_ARGS(name), SLICE_ARGS(vhost->name));
+            return reply_error(error, REPLY_PRECONDITION_FAILED,
+                               "exchange '%.*s' in vhost '%.*s' in use", SLICE_ARGS(name),
+                               SLICE_ARGS(vhost->name));
         vhost_delete_exchange(vhost, exchange);
     }
     channel_reply_ok(channel, METHOD_EXCHANGE_DELETE_OK, deleted->nowait);
     return 0;
 }
 
-/* --- bindings, of exchanges and queues ------------------------------------------------------------------------ */
+/* --- bindings, of exchanges and queues ------------------------------------------------------- */
 
 static int bind(struct channel *channel, const struct binding_spec *spec, struct reply_error *error)
 {
@@ -125,14 +134,16 @@ static void unbind(struct channel *channel, const struct binding_spec *spec)
         vhost_unbind(channel_vhost(channel), binding);
 }
 
-int handle_exchange_bind(struct channel *channel, const struct method *method, struct reply_error *error)
+int handle_exchange_bind(struct channel *channel, const struct method *method,
+                         struct reply_error *error)
 {
     const struct method_exchange_bind *bound = &method->exchange_bind;
     if (refuse_default(bound->destination, error) < 0 || refuse_default(bound->source, error) < 0)
         return -1;
     struct exchange *source = handler_exchange(channel, bound->source, error);
-    struct exchange *destination =
-        source == NULL ? NULL : handler_exchange(channel, bound->destination, error);
+    struct exchange *destination = source == NULL
+                                       ? NULL
+                                       : handler_exchange(channel, bound->destination, error);
     if (destination == NULL)
         return -1;
     if (bind(channel,
@@ -146,11 +157,13 @@ int handle_exchange_bind(struct channel *channel, const struct method *method, s
     return 0;
 }
 
-int handle_exchange_unbind(struct channel *channel, const struct method *method, struct reply_error *error)
+int handle_exchange_unbind(struct channel *channel, const struct method *method,
+                           struct reply_error *error)
 {
     const struct method_exchange_unbind *unbound = &method->exchange_unbind;
     struct vhost *vhost = channel_vhost(channel);
-    if (refuse_default(unbound->destination, error) < 0 || refuse_default(unbound->source, error) < 0)
+    if (refuse_default(unbound->destination, error) < 0 ||
+        refuse_default(unbound->source, error) < 0)
         return -1;
     struct exchange *source = vhost_exchange(vhost, unbound->source);
     struct exchange *destination = vhost_exchange(vhost, unbound->destination);
@@ -163,19 +176,22 @@ int handle_exchange_unbind(struct channel *channel, const struct method *method,
     return 0;
 }
 
-int handle_queue_bind(struct channel *channel, const struct method *method, struct reply_error *error)
+int handle_queue_bind(struct channel *channel, const struct method *method,
+                      struct reply_error *error)
 {
     const struct method_queue_bind *bound = &method->queue_bind;
     struct slice name = handler_queue_name(channel, bound->queue, error);
     if (name.data == NULL || refuse_default(bound->exchange, error) < 0)
         return -1;
     struct queue *queue = handler_queue(channel, name, error);
-    struct exchange *source = queue == NULL ? NULL : handler_exchange(channel, bound->exchange, error);
+    struct exchange *source = queue == NULL ? NULL
+                                            : handler_exchange(channel, bound->exchange, error);
     if (source == NULL)
         return -1;
     /* Section 1.7.2.3.4: an empty key with an empty queue name means the name of the queue. */
-    struct slice routing_key =
-        bound->queue.size == 0 && bound->routing_key.size == 0 ? name : bound->routing_key;
+    struct slice routing_key = bound->queue.size == 0 && bound->routing_key.size == 0
+                                   ? name
+                                   : bound->routing_key;
     if (bind(channel,
              &(struct binding_spec){.source = source,
                                     .queue = queue,
@@ -187,7 +203,8 @@ int handle_queue_bind(struct channel *channel, const struct method *method, stru
     return 0;
 }
 
-int handle_queue_unbind(struct channel *channel, const struct method *method, struct reply_error *error)
+int handle_queue_unbind(struct channel *channel, const struct method *method,
+                        struct reply_error *error)
 {
     const struct method_queue_unbind *unbound = &method->queue_unbind;
     struct vhost *vhost = channel_vhost(channel);
@@ -198,8 +215,9 @@ int handle_queue_unbind(struct channel *channel, const struct method *method, st
     struct exchange *source = vhost_exchange(vhost, unbound->exchange);
     if (queue != NULL && handler_check_owner(channel, queue, error) < 0)
         return -1;
-    struct slice routing_key =
-        unbound->queue.size == 0 && unbound->routing_key.size == 0 ? name : unbound->routing_key;
+    struct slice routing_key = unbound->queue.size == 0 && unbound->routing_key.size == 0
+                                   ? name
+                                   : unbound->routing_key;
     if (queue != NULL && source != NULL)
         unbind(channel, &(struct binding_spec){.source = source,
                                                .queue = queue,

@@ -8,7 +8,8 @@
 
 #define GENERATED_RANDOM_BYTES 16
 
-struct slice handler_queue_name(struct channel *channel, struct slice name, struct reply_error *error)
+struct slice handler_queue_name(struct channel *channel, struct slice name,
+                                struct reply_error *error)
 {
     if (name.size > 0)
         return name;
@@ -23,15 +24,22 @@ static int no_queue(const struct channel *channel, struct slice name, struct rep
                        SLICE_ARGS(channel_vhost(channel)->name));
 }
 
-int handler_check_owner(const struct channel *channel, const struct queue *queue, struct reply_error *error)
+static int locked(const struct channel *channel, const struct queue *queue,
+                  struct reply_error *error)
+{
+    return reply_error(error, REPLY_RESOURCE_LOCKED,
+                       "cannot obtain exclusive access to locked queue '%.*s' in vhost '%.*s'. It "
+                       "could be originally declared on another connection or the exclusive "
+                       "property value does not match that of the original declaration.",
+                       SLICE_ARGS(queue->name), SLICE_ARGS(channel_vhost(channel)->name));
+}
+
+int handler_check_owner(const struct channel *channel, const struct queue *queue,
+                        struct reply_error *error)
 {
     if (queue->owner == NULL || queue->owner == channel->session)
         return 0;
-    return reply_error(error, REPLY_RESOURCE_LOCKED,
-                       "cannot obtain exclusive access to locked queue '%.*s' in vhost '%.*s'. It could be "
-                       "originally declared on another connection or the exclusive property value does "
-                       "not match that of the original declaration.",
-                       SLICE_ARGS(queue->name), SLICE_ARGS(channel_vhost(channel)->name));
+    return locked(channel, queue, error);
 }
 
 struct queue *handler_queue(struct channel *channel, struct slice name, struct reply_error *error)
@@ -60,15 +68,16 @@ static void remember(struct channel *channel, struct slice name)
     channel->last_queue = slice_dup(name);
 }
 
-static void declare_ok(struct channel *channel, struct slice name, uint64_t messages, uint32_t consumers,
-                       bool nowait)
+static void declare_ok(struct channel *channel, struct slice name, uint64_t messages,
+                       uint32_t consumers, bool nowait)
 {
     remember(channel, name);
     if (!nowait)
-        channel_reply(channel, &(struct method){.id = METHOD_QUEUE_DECLARE_OK,
-                                                .queue_declare_ok = {.queue = name,
-                                                                     .message_count = saturate(messages),
-                                                                     .consumer_count = consumers}});
+        channel_reply(channel,
+                      &(struct method){.id = METHOD_QUEUE_DECLARE_OK,
+                                       .queue_declare_ok = {.queue = name,
+                                                            .message_count = saturate(messages),
+                                                            .consumer_count = consumers}});
 }
 
 /* Writes "amq.gen-" and a random token. */
@@ -82,21 +91,33 @@ static struct slice generate_name(const struct engine *engine, uint8_t text[NAME
     return slice_of(text, sizeof prefix - 1 + token.size);
 }
 
+/* An exclusive queue is never durable: it would not outlive its connection anyway. */
+static bool is_durable(const struct method_queue_declare *declared)
+{
+    return declared->durable && !declared->exclusive;
+}
+
 static int match_existing(const struct channel *channel, const struct queue *queue,
                           const struct method_queue_declare *declared, struct reply_error *error)
 {
     struct resource resource = {"queue", queue->name, channel_vhost(channel)->name};
     bool exclusive = queue->owner != NULL;
+    if (declared->exclusive != exclusive)
+        return locked(channel, queue, error);
     if (handler_check_owner(channel, queue, error) < 0 ||
-        arguments_match_flag(&resource, "durable", declared->durable, queue->durable, error) < 0 ||
-        arguments_match_flag(&resource, "auto_delete", declared->auto_delete, queue->auto_delete, error) < 0 ||
-        arguments_match_flag(&resource, "exclusive", declared->exclusive, exclusive, error) < 0)
+        arguments_match_flag(&resource, "durable", is_durable(declared), queue->durable, error) <
+            0 ||
+        arguments_match_flag(&resource, "auto_delete", declared->auto_delete, queue->auto_delete,
+                             error) < 0)
         return -1;
     return arguments_match_queue(queue->arguments, declared->arguments, &resource, error);
 }
 
-static int declare_passive(struct channel *channel, struct slice name, bool nowait, struct reply_error *error)
+static int declare_passive(struct channel *channel, struct slice name, bool nowait,
+                           struct reply_error *error)
 {
+    if (name.size == 0) /* here it does not stand for the queue declared last */
+        return no_queue(channel, name, error);
     struct queue *queue = handler_queue(channel, name, error);
     if (queue == NULL)
         return -1;
@@ -105,7 +126,8 @@ static int declare_passive(struct channel *channel, struct slice name, bool nowa
 }
 
 /* Pseudo-queues of direct reply-to: declaring one asks whether somebody is there. */
-static int declare_reply_to(struct channel *channel, struct slice name, bool nowait, struct reply_error *error)
+static int declare_reply_to(struct channel *channel, struct slice name, bool nowait,
+                            struct reply_error *error)
 {
     if (!reply_to_is_pseudo_queue(name) && !reply_to_is_alive(channel->session->engine, name))
         return no_queue(channel, name, error);
@@ -120,11 +142,12 @@ static int declare_new(struct channel *channel, struct slice name,
     if (slice_starts_with(declared->queue, SLICE_LITERAL("amq.")))
         return reply_error(error, REPLY_ACCESS_REFUSED,
                            "queue name '%.*s' contains reserved prefix 'amq.*'", SLICE_ARGS(name));
-    if (arguments_check_queue(declared->arguments, &(struct resource){"queue", name, vhost->name}, error) < 0)
+    if (arguments_check_queue(declared->arguments, &(struct resource){"queue", name, vhost->name},
+                              error) < 0)
         return -1;
     (void)queue_declare(vhost, &(struct queue_spec){
                                    .name = name,
-                                   .durable = declared->durable,
+                                   .durable = is_durable(declared),
                                    .auto_delete = declared->auto_delete,
                                    .owner = declared->exclusive ? channel->session : NULL,
                                    .arguments = declared->arguments,
@@ -132,7 +155,8 @@ static int declare_new(struct channel *channel, struct slice name,
     return 0;
 }
 
-int handle_queue_declare(struct channel *channel, const struct method *method, struct reply_error *error)
+int handle_queue_declare(struct channel *channel, const struct method *method,
+                         struct reply_error *error)
 {
     const struct method_queue_declare *declared = &method->queue_declare;
     uint8_t room[NAME_BYTES_MAX];
@@ -156,7 +180,8 @@ int handle_queue_declare(struct channel *channel, const struct method *method, s
     return 0;
 }
 
-int handle_queue_purge(struct channel *channel, const struct method *method, struct reply_error *error)
+int handle_queue_purge(struct channel *channel, const struct method *method,
+                       struct reply_error *error)
 {
     const struct method_queue_purge *purge = &method->queue_purge;
     struct queue *queue = handler_queue(channel, purge->queue, error);
@@ -170,7 +195,8 @@ int handle_queue_purge(struct channel *channel, const struct method *method, str
     return 0;
 }
 
-int handle_queue_delete(struct channel *channel, const struct method *method, struct reply_error *error)
+int handle_queue_delete(struct channel *channel, const struct method *method,
+                        struct reply_error *error)
 {
     const struct method_queue_delete *deleted = &method->queue_delete;
     struct vhost *vhost = channel_vhost(channel);
@@ -183,11 +209,13 @@ int handle_queue_delete(struct channel *channel, const struct method *method, st
         if (handler_check_owner(channel, queue, error) < 0)
             return -1;
         if (deleted->if_unused && queue->consumer_count > 0)
-            return reply_error(error, REPLY_PRECONDITION_FAILED, "queue '%.*s' in vhost '%.*s' in use",
-                               SLICE_ARGS(name), SLICE_ARGS(vhost->name));
+            return reply_error(error, REPLY_PRECONDITION_FAILED,
+                               "queue '%.*s' in vhost '%.*s' in use", SLICE_ARGS(name),
+                               SLICE_ARGS(vhost->name));
         if (deleted->if_empty && queue_depth(queue) > 0)
-            return reply_error(error, REPLY_PRECONDITION_FAILED, "queue '%.*s' in vhost '%.*s' not empty",
-                               SLICE_ARGS(name), SLICE_ARGS(vhost->name));
+            return reply_error(error, REPLY_PRECONDITION_FAILED,
+                               "queue '%.*s' in vhost '%.*s' not empty", SLICE_ARGS(name),
+                               SLICE_ARGS(vhost->name));
         count = queue_depth(queue);
         queue_delete(queue);
     }

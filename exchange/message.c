@@ -31,8 +31,8 @@ static size_t allocation_bytes(const struct message *shape, uint32_t room)
     return sizeof *shape + message_body_at(shape) + room + 1;
 }
 
-struct message *message_new(struct slice exchange, struct slice routing_key, struct slice properties,
-                            uint32_t body_bytes, uint32_t room)
+struct message *message_new(struct slice exchange, struct slice routing_key,
+                            struct slice properties, uint32_t body_bytes, uint32_t room)
 {
     CHECK(exchange.size <= 255 && routing_key.size <= 255 && room <= body_bytes);
     struct message shape = {.references = 1,
@@ -78,12 +78,14 @@ void message_free(struct message *message)
     mem_free(message);
 }
 
-struct message *message_with_properties(struct message *message, const struct properties *properties)
+struct message *message_with_properties(struct message *message,
+                                        const struct properties *properties)
 {
     struct buf encoded = {0};
     properties_encode(properties, &encoded);
     struct message *copy = message_new(message_exchange(message), message_routing_key(message),
-                                       buf_slice(&encoded), message->body_bytes, message->body_bytes);
+                                       buf_slice(&encoded), message->body_bytes,
+                                       message->body_bytes);
     buf_fini(&encoded);
     if (copy == NULL)
         return NULL;

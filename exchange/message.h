@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * message: what a basic.publish carried, in one allocation, kept in the shape in which it goes out again:
+ * message: what a basic.publish carried, in one allocation, kept in the shape in which it goes out
+ * again:
  *
  *   exchange, routing key | frame end | content header frame | body frame (none for an empty body)
  *
- * so that a delivery copies one run of bytes and patches two channel numbers. Immutable once published and reference
- * counted; the one thing that threads share (docs/architecture.md). Until then it belongs to whoever assembles it.
+ * so that a delivery copies one run of bytes and patches two channel numbers. Immutable once
+ * published and reference counted; the one thing that threads share (docs/architecture.md). Until
+ * then it belongs to whoever assembles it.
  */
 #ifndef STOATMQ_EXCHANGE_MESSAGE_H
 #define STOATMQ_EXCHANGE_MESSAGE_H
@@ -26,19 +28,22 @@ struct message {
     uint8_t exchange_bytes, routing_key_bytes;
     uint32_t properties_bytes;
     uint32_t body_bytes;
-    uint64_t lsn; /* position of its record in the store, or 0; set by the engine before anyone else sees the message */
+    uint64_t lsn; /* position of its record in the store, or 0; set by the engine before anyone else
+                     sees the message */
     uint8_t image[];
 };
 
-/* A new message with one reference, all but its body filled in; NULL when memory is exhausted. PROPERTIES is
- * the encoded list as received. The names are at most 255 octets. ROOM is how many octets of the body to
- * make room for now (at most BODY_BYTES; see message_widen). */
-struct message *message_new(struct slice exchange, struct slice routing_key, struct slice properties,
-                            uint32_t body_bytes, uint32_t room) __attribute__((warn_unused_result));
+/* A new message with one reference, all but its body filled in; NULL when memory is exhausted.
+ * PROPERTIES is the encoded list as received. The names are at most 255 octets. ROOM is how many
+ * octets of the body to make room for now (at most BODY_BYTES; see message_widen). */
+struct message *message_new(struct slice exchange, struct slice routing_key,
+                            struct slice properties, uint32_t body_bytes, uint32_t room)
+    __attribute__((warn_unused_result));
 
-/* Makes room for ROOM octets of the body of a message that nobody else has seen; NULL when memory is
- * exhausted, and MESSAGE is then as it was. May move it. */
-struct message *message_widen(struct message *message, uint32_t room) __attribute__((warn_unused_result));
+/* Makes room for ROOM octets of the body of a message that nobody else has seen; NULL when memory
+ * is exhausted, and MESSAGE is then as it was. May move it. */
+struct message *message_widen(struct message *message, uint32_t room)
+    __attribute__((warn_unused_result));
 
 /* To be called once the body is in place: closes the last frame. */
 void message_seal(struct message *message);
@@ -114,7 +119,8 @@ static inline uint8_t *message_body(struct message *message)
 }
 
 /* A copy of MESSAGE with other properties; one reference, or NULL when memory is exhausted. */
-struct message *message_with_properties(struct message *message, const struct properties *properties)
+struct message *message_with_properties(struct message *message,
+                                        const struct properties *properties)
     __attribute__((warn_unused_result));
 
 #endif

@@ -17,9 +17,10 @@
 #define CC  SLICE_LITERAL("CC")
 #define BCC SLICE_LITERAL("BCC")
 
-/* --- where to ------------------------------------------------------------------------------------------------- */
+/* --- where to -------------------------------------------------------------------------------- */
 
-/* The exchange named in MESSAGE, from the channel's memory of the last publish when that still holds. */
+/* The exchange named in MESSAGE, from the channel's memory of the last publish when that still
+ * holds. */
 static struct exchange *find_exchange(struct channel *channel, const struct message *message)
 {
     struct vhost *vhost = channel->session->vhost;
@@ -55,12 +56,14 @@ static void collect_header_keys(struct exchange *exchange, struct message *messa
             (void)route_collect(exchange, key.bytes, message, set);
 }
 
-/* Where a message with CC or BCC goes: its own key and all of those, each queue once. False when it has neither. */
+/* Where a message with CC or BCC goes: its own key and all of those, each queue once. False when it
+ * has neither. */
 static bool collect_copies(struct exchange *exchange, struct message *message,
                            const struct properties *properties, struct route_set *set)
 {
     struct table_value value;
-    if (!table_find(properties->headers, CC, &value) && !table_find(properties->headers, BCC, &value))
+    if (!table_find(properties->headers, CC, &value) &&
+        !table_find(properties->headers, BCC, &value))
         return false;
     route_set_begin(set, exchange->vhost);
     (void)route_collect(exchange, message_routing_key(message), message, set);
@@ -69,7 +72,7 @@ static bool collect_copies(struct exchange *exchange, struct message *message,
     return true;
 }
 
-/* --- what is legal -------------------------------------------------------------------------------------------- */
+/* --- what is legal --------------------------------------------------------------------------- */
 
 static int check_user_id(const struct channel *channel, const struct properties *properties,
                          struct reply_error *error)
@@ -83,8 +86,8 @@ static int check_user_id(const struct channel *channel, const struct properties 
                        SLICE_ARGS(properties->user_id), SLICE_ARGS(user->name));
 }
 
-/* An expiration is a decimal number of milliseconds as a string, at most what RabbitMQ takes: 100 years. */
-#define EXPIRATION_MAX_MS (100ull * 365 * 24 * 3600 * 1000)
+/* An expiration is a decimal number of milliseconds as a string, at most ten years. */
+#define EXPIRATION_MAX_MS (10ull * 365 * 24 * 3600 * 1000)
 
 static int check_expiration(const struct properties *properties, struct reply_error *error)
 {
@@ -95,16 +98,18 @@ static int check_expiration(const struct properties *properties, struct reply_er
     bool negative = at > 0 && text.data[0] == '-';
     size_t first_digit = at;
     uint64_t value = 0;
-    for (; at < text.size && text.data[at] >= '0' && text.data[at] <= '9' && value < UINT64_MAX / 100; at++)
+    for (;
+         at < text.size && text.data[at] >= '0' && text.data[at] <= '9' && value < UINT64_MAX / 100;
+         at++)
         value = value * 10 + (uint64_t)(text.data[at] - '0');
     const char *reason = NULL;
     if (at == first_digit)
-        return reply_error(error, REPLY_PRECONDITION_FAILED, "invalid expiration '%.*s': no_integer",
-                           SLICE_ARGS(text));
+        return reply_error(error, REPLY_PRECONDITION_FAILED,
+                           "invalid expiration '%.*s': no_integer", SLICE_ARGS(text));
     if (at < text.size)
         return reply_error(error, REPLY_PRECONDITION_FAILED,
-                           "invalid expiration '%.*s': {leftover_string,\"%.*s\"}", SLICE_ARGS(text),
-                           (int)(text.size - at), (const char *)text.data + at);
+                           "invalid expiration '%.*s': {leftover_string,\"%.*s\"}",
+                           SLICE_ARGS(text), (int)(text.size - at), (const char *)text.data + at);
     if (negative && value > 0)
         reason = "value_negative";
     else if (value > EXPIRATION_MAX_MS)
@@ -115,13 +120,24 @@ static int check_expiration(const struct properties *properties, struct reply_er
                        SLICE_ARGS(text), reason, negative ? "-" : "", (unsigned long long)value);
 }
 
-static int check_copies(const struct properties *properties, struct slice name, struct reply_error *error)
+static int check_delivery_mode(const struct properties *properties, struct reply_error *error)
+{
+    if (!(properties->flags & PROPERTY_DELIVERY_MODE) || properties->delivery_mode == 1 ||
+        properties->delivery_mode == 2)
+        return 0;
+    return reply_error(error, REPLY_PRECONDITION_FAILED,
+                       "invalid message: {delivery_mode_unknown,%u}", properties->delivery_mode);
+}
+
+static int check_copies(const struct properties *properties, struct slice name,
+                        struct reply_error *error)
 {
     struct table_value value;
     if (!table_find(properties->headers, name, &value) || value.type == TABLE_ARRAY)
         return 0;
-    return reply_error(error, REPLY_PRECONDITION_FAILED, "invalid message: {unacceptable_type_in_header,\"%.*s\",%s}", SLICE_ARGS(name),
-                       table_type_name(value.type));
+    return reply_error(error, REPLY_PRECONDITION_FAILED,
+                       "invalid message: {unacceptable_type_in_header,\"%.*s\",%s}",
+                       SLICE_ARGS(name), table_type_name(value.type));
 }
 
 /* Looks at the properties that publishing must not take as they come. */
@@ -131,7 +147,8 @@ static int check_properties(struct channel *channel, const struct message *messa
     struct properties properties;
     if (properties_decode(message_properties(message), &properties) != METHOD_OK)
         return reply_error(error, REPLY_SYNTAX_ERROR, "malformed content header properties");
-    if (check_user_id(channel, &properties, error) < 0 || check_expiration(&properties, error) < 0 ||
+    if (check_user_id(channel, &properties, error) < 0 ||
+        check_expiration(&properties, error) < 0 || check_delivery_mode(&properties, error) < 0 ||
         check_copies(&properties, CC, error) < 0 || check_copies(&properties, BCC, error) < 0)
         return -1;
     if (reply_to_is_pseudo_queue(properties.reply_to) && channel->reply_consumer == NULL)
@@ -159,7 +176,7 @@ static int check(struct channel *channel, const struct command_publish *command,
     return 0;
 }
 
-/* --- what queues are given ------------------------------------------------------------------------------- */
+/* --- what queues are given ------------------------------------------------------------------- */
 
 /* HEADERS without BCC, as a new table. */
 static void put_without_bcc(struct buf *out, struct slice headers)
@@ -172,8 +189,8 @@ static void put_without_bcc(struct buf *out, struct slice headers)
             table_put(out, key, &value);
 }
 
-/* The message as its receivers are to see it: without BCC, with the address that a direct reply goes to. Takes MESSAGE and
- * returns it, or a copy; MESSAGE itself when memory is exhausted. */
+/* The message as its receivers are to see it: without BCC, with the address that a direct reply
+ * goes to. Takes MESSAGE and returns it, or a copy; MESSAGE itself when memory is exhausted. */
 static struct message *rewrite(struct channel *channel, struct message *message,
                                struct properties *properties)
 {
@@ -216,8 +233,8 @@ static void return_unroutable(struct channel *channel, struct message *message)
 }
 
 /* One record for all durable queues among QUEUES; sets the message's LSN. */
-static void store_message(struct engine *engine, struct message *message, struct queue *const *queues,
-                          uint32_t count)
+static void store_message(struct engine *engine, struct message *message,
+                          struct queue *const *queues, uint32_t count)
 {
     struct store_target few[16];
     struct store_target *targets = count <= 16 ? few : mem_alloc(count * sizeof *targets);
@@ -236,8 +253,8 @@ static void store_message(struct engine *engine, struct message *message, struct
 }
 
 /* Gives MESSAGE, with its reference, to COUNT queues, or back to the publisher; returns its LSN. */
-static uint64_t hand_out(struct channel *channel, struct message *message, struct queue *const *queues,
-                         uint32_t count, bool mandatory)
+static uint64_t hand_out(struct channel *channel, struct message *message,
+                         struct queue *const *queues, uint32_t count, bool mandatory)
 {
     struct engine *engine = channel->session->engine;
     if (count == 0) {
@@ -278,6 +295,14 @@ static uint64_t route_inspected(struct channel *channel, struct exchange *exchan
     return hand_out(channel, message, set->queues, set->count, command->mandatory);
 }
 
+/* A reply goes to its channel, but counts as unroutable: mandatory returns it in any case, as
+ * RabbitMQ documents it. */
+static uint64_t publish_reply(struct channel *channel, const struct command_publish *command)
+{
+    reply_to_deliver(channel, command->message);
+    return hand_out(channel, command->message, NULL, 0, command->mandatory);
+}
+
 uint64_t publish_route(struct channel *channel, const struct command_publish *command)
 {
     struct message *message = command->message;
@@ -286,8 +311,7 @@ uint64_t publish_route(struct channel *channel, const struct command_publish *co
         return hand_out(channel, message, NULL, 0, command->mandatory);
     if (exchange_is_default(exchange) &&
         __builtin_expect(reply_to_is_address(message_routing_key(message)), 0))
-        return reply_to_deliver(channel, command) ? 0
-                                                  : hand_out(channel, message, NULL, 0, command->mandatory);
+        return publish_reply(channel, command);
     if (__builtin_expect((message->flags & MESSAGE_INSPECT) != 0, 0))
         return route_inspected(channel, exchange, command);
     if (exchange_is_default(exchange)) {
@@ -298,7 +322,8 @@ uint64_t publish_route(struct channel *channel, const struct command_publish *co
     return hand_out(channel, message, route.queues, route.count, command->mandatory);
 }
 
-int publish(struct channel *channel, const struct command_publish *command, struct reply_error *error)
+int publish(struct channel *channel, const struct command_publish *command,
+            struct reply_error *error)
 {
     if (check(channel, command, error) < 0) {
         message_unref(command->message);

@@ -9,12 +9,13 @@
 #include "exchange/channel.h"
 #include "exchange/command.h"
 
-/* Publishes, or keeps for the transaction's commit. Takes the message in any case. 0, or -1 with ERROR filled. */
-int publish(struct channel *channel, const struct command_publish *command, struct reply_error *error)
-    __attribute__((warn_unused_result));
+/* Publishes, or keeps for the transaction's commit. Takes the message in any case. 0, or -1 with
+ * ERROR filled. */
+int publish(struct channel *channel, const struct command_publish *command,
+            struct reply_error *error) __attribute__((warn_unused_result));
 
-/* Routes a publish that was found legal and puts it into its queues, or returns it; takes the message. The result is the
- * LSN of its record in the store, 0 when it needed none. */
+/* Routes a publish that was found legal and puts it into its queues, or returns it; takes the
+ * message. The result is the LSN of its record in the store, 0 when it needed none. */
 uint64_t publish_route(struct channel *channel, const struct command_publish *command);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Design notes. Whatever was delivered had a lower position than all that was not, so what comes back always
- * stands before the deque: the deque stays a plain FIFO, and order needs a heap only for what came back. A message that
- * finds an empty queue and a consumer with credit never enters either.
+ * Design notes. Whatever was delivered had a lower position than all that was not, so what comes
+ * back always stands before the deque: the deque stays a plain FIFO, and order needs a heap only
+ * for what came back. A message that finds an empty queue and a consumer with credit never enters
+ * either.
  */
 #include "exchange/queue.h"
 
@@ -94,16 +95,17 @@ uint64_t queue_purge(struct queue *queue)
     return drop_ready(queue);
 }
 
-/* Tells the client that its consumer is gone (section 1.8.3.5; RabbitMQ's consumer_cancel_notify). */
+/* Tells the client that its consumer is gone (section 1.8.3.5; RabbitMQ's
+ * consumer_cancel_notify). */
 static void notify_cancel(struct consumer *consumer)
 {
     struct session *session = consumer->channel->session;
     if (!session->wants_cancel_notify)
         return;
-    session_send(session, consumer->channel->number,
-                 &(struct method){.id = METHOD_BASIC_CANCEL,
-                                  .basic_cancel = {.consumer_tag = consumer_tag(consumer),
-                                                   .nowait = true}});
+    session_send(
+        session, consumer->channel->number,
+        &(struct method){.id = METHOD_BASIC_CANCEL,
+                         .basic_cancel = {.consumer_tag = consumer_tag(consumer), .nowait = true}});
 }
 
 void queue_delete(struct queue *queue)

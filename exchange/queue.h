@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * queue: messages in order, and the consumers they go to. A message has a position, given when it was published; what is
- * ready is either in the deque (never delivered) or came back (returned), and those stand before. Belongs to its
- * vhost; unsettled deliveries hold a reference, so that a deleted queue stays valid for them. Engine's thread only.
- * AMQP 0-9-1 section 3.1.
+ * queue: messages in order, and the consumers they go to. A message has a position, given when it
+ * was published; what is ready is either in the deque (never delivered) or came back (returned),
+ * and those stand before. Belongs to its vhost; unsettled deliveries hold a reference, so that a
+ * deleted queue stays valid for them. Engine's thread only. AMQP 0-9-1 section 3.1.
  */
 #ifndef STOATMQ_EXCHANGE_QUEUE_H
 #define STOATMQ_EXCHANGE_QUEUE_H
@@ -34,15 +34,15 @@ struct queue {
     uint64_t ready_bytes;     /* bodies of what is ready */
     uint64_t unacked;         /* delivered, not settled */
 
-    struct list consumers;               /* struct consumer.by_queue */
-    struct list active;                  /* struct consumer.active, by priority: those that may take a message */
-    struct list_node pending;            /* engine.pending: to be dispatched at the end of this command */
+    struct list consumers; /* struct consumer.by_queue */
+    struct list active;    /* struct consumer.active, by priority: those that may take a message */
+    struct list_node pending; /* engine.pending: to be dispatched at the end of this command */
     struct consumer *exclusive_consumer; /* or NULL */
     uint32_t consumer_count;
 
-    struct list bindings;  /* struct binding.by_destination */
-    uint64_t walk_mark;    /* the last routing set that it is in */
-    uint32_t references;   /* unsettled deliveries, and one of the vhost */
+    struct list bindings; /* struct binding.by_destination */
+    uint64_t walk_mark;   /* the last routing set that it is in */
+    uint32_t references;  /* unsettled deliveries, and one of the vhost */
     uint64_t published, delivered, redelivered, acked;
 };
 
@@ -56,20 +56,21 @@ struct queue_spec {
 /* Declares a queue that is not there yet; the slices are copied. */
 struct queue *queue_declare(struct vhost *vhost, const struct queue_spec *spec);
 
-/* Deletes the queue: its bindings go, its consumers are cancelled and told (basic.cancel), what is ready is
- * dropped. The queue is freed with the last unsettled delivery, which may be now. */
+/* Deletes the queue: its bindings go, its consumers are cancelled and told (basic.cancel), what is
+ * ready is dropped. The queue is freed with the last unsettled delivery, which may be now. */
 void queue_delete(struct queue *queue);
 
-/* Publishes MESSAGE, taking a reference of the caller's: to a consumer at once when one may take it. */
+/* Publishes MESSAGE, taking a reference of the caller's: to a consumer at once when one may take
+ * it. */
 void queue_publish(struct queue *queue, struct message *message);
 
-/* Puts a delivered message back at POSITION, taking the caller's reference. DELIVERY_COUNT: how often it was
- * delivered by now. The queue is dispatched at the end of the command. */
+/* Puts a delivered message back at POSITION, taking the caller's reference. DELIVERY_COUNT: how
+ * often it was delivered by now. The queue is dispatched at the end of the command. */
 void queue_requeue(struct queue *queue, uint64_t position, struct message *message,
                    uint32_t delivery_count);
 
-/* A message leaves the queue for good: POSITION is settled in the store where that is needed, the caller's
- * reference is dropped. */
+/* A message leaves the queue for good: POSITION is settled in the store where that is needed, the
+ * caller's reference is dropped. */
 void queue_settle(struct queue *queue, uint64_t position, struct message *message);
 
 /* Takes the first ready message with its reference; false when none is ready. */

@@ -25,7 +25,8 @@ void reply_to_put_address(const struct channel *channel, struct buf *out)
 static struct channel *find_channel(const struct engine *engine, struct slice address)
 {
     size_t prefix = sizeof REPLY_TO_PSEUDO_QUEUE;
-    return map_get(&engine->reply_consumers, slice_of(address.data + prefix, address.size - prefix));
+    return map_get(&engine->reply_consumers,
+                   slice_of(address.data + prefix, address.size - prefix));
 }
 
 bool reply_to_is_alive(const struct engine *engine, struct slice address)
@@ -50,13 +51,13 @@ int reply_to_consume(struct channel *channel, const struct method_basic_consume 
     return 0;
 }
 
-bool reply_to_deliver(struct channel *publisher, const struct command_publish *command)
+void reply_to_deliver(const struct channel *publisher, struct message *message)
 {
     struct engine *engine = publisher->session->engine;
-    struct channel *channel = find_channel(engine, message_routing_key(command->message));
+    struct channel *channel = find_channel(engine, message_routing_key(message));
     if (channel == NULL)
-        return false;
+        return;
     engine->counters.messages_routed++;
-    consumer_deliver(channel->reply_consumer, &(struct returned_entry){.message = command->message});
-    return true;
+    message_ref(message);
+    consumer_deliver(channel->reply_consumer, &(struct returned_entry){.message = message});
 }

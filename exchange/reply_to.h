@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * reply_to: RabbitMQ's direct reply-to. A channel consumes from the pseudo-queue amq.rabbitmq.reply-to; what it then
- * publishes with that reply-to carries an address of its own instead; a publish to the default exchange with such an address
- * goes straight to the channel. Engine's thread only.
+ * reply_to: RabbitMQ's direct reply-to. A channel consumes from the pseudo-queue
+ * amq.rabbitmq.reply-to; what it then publishes with that reply-to carries an address of its own
+ * instead; a publish to the default exchange with such an address goes straight to the channel.
+ * Engine's thread only.
  */
 #ifndef STOATMQ_EXCHANGE_REPLY_TO_H
 #define STOATMQ_EXCHANGE_REPLY_TO_H
@@ -37,7 +38,7 @@ int reply_to_consume(struct channel *channel, const struct method_basic_consume 
                      struct slice consumer_tag, struct reply_error *error)
     __attribute__((warn_unused_result));
 
-/* Delivers a publish whose routing key is an address, taking the message; false, and nothing taken, when nobody is there. */
-bool reply_to_deliver(struct channel *publisher, const struct command_publish *command);
+/* Delivers a message whose routing key is an address, when somebody is there; the caller keeps its reference. */
+void reply_to_deliver(const struct channel *publisher, struct message *message);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * returned: a queue's messages that were delivered and came back, the lowest position first (a binary heap). All
- * of them stand before those in the queue's deque. Owns one reference to each message.
+ * returned: a queue's messages that were delivered and came back, the lowest position first (a
+ * binary heap). All of them stand before those in the queue's deque. Owns one reference to each
+ * message.
  */
 #ifndef STOATMQ_EXCHANGE_RETURNED_H
 #define STOATMQ_EXCHANGE_RETURNED_H

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Design notes. A walk visits exchanges breadth first from the one published to. Queues and exchanges carry
- * the number of the last walk that met them (walk_mark), so that cycles end and a queue bound twice gets one copy,
- * without a set or a table. While walking, the strongest dependence met decides how the result may be kept: with the
- * exchange (fanout), by routing key in the cache (direct, topic), or not at all (headers, default exchange).
+ * Design notes. A walk visits exchanges breadth first from the one published to. Queues and
+ * exchanges carry the number of the last walk that met them (walk_mark), so that cycles end and a
+ * queue bound twice gets one copy, without a set or a table. While walking, the strongest
+ * dependence met decides how the result may be kept: with the exchange (fanout), by routing key in
+ * the cache (direct, topic), or not at all (headers, default exchange).
  */
 #include "exchange/route.h"
 
@@ -94,7 +95,8 @@ static void ask(struct route_walk *walk, struct exchange *exchange, struct slice
     walk->matches = 0;
     if (exchange_is_default(exchange)) {
         struct queue *queue = vhost_queue(walk->vhost, routing_key);
-        depend_on(walk, EXCHANGE_DEPENDS_ON_MESSAGE); /* queues come and go without a new generation */
+        depend_on(walk,
+                  EXCHANGE_DEPENDS_ON_MESSAGE); /* queues come and go without a new generation */
         if (queue != NULL) {
             walk->matches++;
             add_queue(walk->set, queue);
@@ -121,7 +123,7 @@ enum exchange_dependence route_collect(struct exchange *exchange, struct slice r
     return walk.dependence;
 }
 
-/* --- what is kept ------------------------------------------------------------------------------------ */
+/* --- what is kept ---------------------------------------------------------------------------- */
 
 void route_cache_init(struct route_cache *cache, uint32_t slot_max)
 {
@@ -151,7 +153,8 @@ static void grow_if_crowded(struct route_cache *cache)
     for (uint32_t i = 0; i < cache->slot_count; i++) {
         struct route_slot *slot = cache->slots[i];
         if (slot != NULL)
-            slots[slot->hash & (count - 1)] = slot; /* two of the old never meet in one of the new */
+            slots[slot->hash & (count - 1)] =
+                slot; /* two of the old never meet in one of the new */
     }
     mem_free(cache->slots);
     cache->slots = slots;
@@ -173,7 +176,7 @@ static struct route_view view(const struct route *route)
 }
 
 static struct route_view keep_by_key(struct vhost *vhost, const struct exchange *exchange,
-                                       struct slice routing_key, uint64_t hash)
+                                     struct slice routing_key, uint64_t hash)
 {
     const struct route_set *set = &vhost->scratch;
     struct route_cache *cache = &vhost->routes;
@@ -198,8 +201,8 @@ static struct route_view keep_by_key(struct vhost *vhost, const struct exchange 
 static struct route_view keep_always(struct exchange *exchange)
 {
     const struct route_set *set = &exchange->vhost->scratch;
-    exchange->route_always = mem_realloc(exchange->route_always,
-                                         sizeof(struct route) + set->count * sizeof(struct queue *));
+    exchange->route_always = mem_realloc(
+        exchange->route_always, sizeof(struct route) + set->count * sizeof(struct queue *));
     fill_route(exchange->route_always, exchange->vhost->topology, set);
     return view(exchange->route_always);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * route: which queues a message goes to: the exchange's bindings, bindings between exchanges, alternate
- * exchanges, each queue once. Results that depend on exchange and routing key alone are cached per vhost and valid
- * while its topology generation stands. Engine's thread only.
+ * route: which queues a message goes to: the exchange's bindings, bindings between exchanges,
+ * alternate exchanges, each queue once. Results that depend on exchange and routing key alone are
+ * cached per vhost and valid while its topology generation stands. Engine's thread only.
  */
 #ifndef STOATMQ_EXCHANGE_ROUTE_H
 #define STOATMQ_EXCHANGE_ROUTE_H
@@ -38,19 +38,20 @@ void route_set_begin(struct route_set *set, struct vhost *vhost);
 
 void route_set_fini(struct route_set *set);
 
-/* Adds to SET where a message with ROUTING_KEY leads from EXCHANGE, which may be the default one; MESSAGE is for its headers.
- * Returns the strongest thing that this depended on. */
+/* Adds to SET where a message with ROUTING_KEY leads from EXCHANGE, which may be the default one;
+ * MESSAGE is for its headers. Returns the strongest thing that this depended on. */
 enum exchange_dependence route_collect(struct exchange *exchange, struct slice routing_key,
                                        struct message *message, struct route_set *set);
 
-/* Where a message goes: queues, each once. Valid until the next call or change of the vhost's topology. */
+/* Where a message goes: queues, each once. Valid until the next call or change of the vhost's
+ * topology. */
 struct route_view {
     struct queue *const *queues;
     uint32_t count;
 };
 
-/* Where MESSAGE, published to EXCHANGE (not the default one) with its own routing key, goes. Its headers CC
- * and BCC are not looked at. */
+/* Where MESSAGE, published to EXCHANGE (not the default one) with its own routing key, goes. Its
+ * headers CC and BCC are not looked at. */
 struct route_view route_find(struct exchange *exchange, struct message *message);
 
 /* For exchange types: BINDING matches. */

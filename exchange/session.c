@@ -63,6 +63,6 @@ void session_drained(struct session *session, uint64_t bytes)
 
 void session_send(struct session *session, uint16_t channel, const struct method *method)
 {
-    session_emit(session, &(struct effect){
-                              .kind = EFFECT_METHOD, .channel = channel, .method = method});
+    session_emit(session,
+                 &(struct effect){.kind = EFFECT_METHOD, .channel = channel, .method = method});
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * session: the engine's half of a connection: who it is, its channels, its exclusive queues, how much is under way to it.
- * Made by the connection's side (session_new), the engine's from COMMAND_SESSION_OPEN on, freed by it after
- * COMMAND_SESSION_CLOSE. Engine's thread only.
+ * session: the engine's half of a connection: who it is, its channels, its exclusive queues, how
+ * much is under way to it. Made by the connection's side (session_new), the engine's from
+ * COMMAND_SESSION_OPEN on, freed by it after COMMAND_SESSION_CLOSE. Engine's thread only.
  */
 #ifndef STOATMQ_EXCHANGE_SESSION_H
 #define STOATMQ_EXCHANGE_SESSION_H
@@ -30,15 +30,15 @@ struct session {
     struct list_node by_engine; /* engine.sessions */
     struct sink *sink;
     void *connection;
-    uint64_t id; /* counts up */
+    uint64_t id;                    /* counts up */
     struct slice name;              /* owned */
     struct slice client_properties; /* owned; a valid table */
     const struct user *user;        /* NULL until logged in */
     struct vhost *vhost;            /* NULL until opened */
     bool from_loopback;
-    bool wants_cancel_notify;  /* consumer_cancel_notify among the client's capabilities */
-    bool clogged;              /* unwritten reached its limit; no deliveries until it is below half */
-    uint64_t unwritten;        /* bytes of deliveries that have not left the process (effect_cost) */
+    bool wants_cancel_notify; /* consumer_cancel_notify among the client's capabilities */
+    bool clogged;       /* unwritten reached its limit; no deliveries until it is below half */
+    uint64_t unwritten; /* bytes of deliveries that have not left the process (effect_cost) */
     uint64_t unwritten_max;
     struct channel **channels; /* by number; NULL where none is open */
     uint32_t channel_capacity; /* of the array */
@@ -60,7 +60,8 @@ bool session_client_can(struct slice client_properties, struct slice capability)
 /* The open channel NUMBER, or NULL. */
 struct channel *session_channel(const struct session *session, uint16_t number);
 
-/* Closes all channels and deletes the exclusive queues; nothing more is emitted to the client for them. */
+/* Closes all channels and deletes the exclusive queues; nothing more is emitted to the client for
+ * them. */
 void session_shut(struct session *session);
 
 /* Bytes counted in session_emit have left: deliveries go on when they had stopped. */

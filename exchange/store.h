@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store: where the engine's durable facts go. The engine appends records and gets each one's position
- * (LSN: a growing number, never 0); how far the store is durable comes back as COMMAND_DURABLE. Appending
- * never blocks and never fails: a store that cannot write says so by never becoming durable. Engine's thread only.
+ * store: where the engine's durable facts go. The engine appends records and gets each one's
+ * position (LSN: a growing number, never 0); how far the store is durable comes back as
+ * COMMAND_DURABLE. Appending never blocks and never fails: a store that cannot write says so by
+ * never becoming durable. Engine's thread only.
  */
 #ifndef STOATMQ_EXCHANGE_STORE_H
 #define STOATMQ_EXCHANGE_STORE_H
@@ -16,12 +17,12 @@ struct message;
 struct queue;
 
 enum store_record_kind {
-    STORE_MESSAGE,          /* message, queues: one record for all the durable queues it went to */
-    STORE_SETTLE,           /* queue, position: acked, rejected, expired... gone for good */
-    STORE_REQUEUE,          /* queue, position, delivery_count: delivered once more without success */
-    STORE_PURGE,            /* queue, position: all that is ready below it */
-    STORE_QUEUE_DECLARE,    /* queue */
-    STORE_QUEUE_DELETE,     /* queue */
+    STORE_MESSAGE,       /* message, queues: one record for all the durable queues it went to */
+    STORE_SETTLE,        /* queue, position: acked, rejected, expired... gone for good */
+    STORE_REQUEUE,       /* queue, position, delivery_count: delivered once more without success */
+    STORE_PURGE,         /* queue, position: all that is ready below it */
+    STORE_QUEUE_DECLARE, /* queue */
+    STORE_QUEUE_DELETE,  /* queue */
     STORE_EXCHANGE_DECLARE, /* exchange */
     STORE_EXCHANGE_DELETE,  /* exchange */
     STORE_BIND,             /* binding */
@@ -54,11 +55,13 @@ struct store_record {
 struct store {
     /* Appends RECORD; returns its LSN. */
     uint64_t (*append)(struct store *store, const struct store_record *record);
-    /* The tick's end: hands what was appended to the writer. Returns how far the store is durable now. */
+    /* The tick's end: hands what was appended to the writer. Returns how far the store is durable
+     * now. */
     uint64_t (*flush)(struct store *store);
 };
 
-/* A store that holds nothing: everything is "durable" at the tick's end. For a broker without a disk and for tests. */
+/* A store that holds nothing: everything is "durable" at the tick's end. For a broker without a
+ * disk and for tests. */
 struct store_ram {
     struct store store;
     uint64_t last_lsn;

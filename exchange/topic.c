@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Design notes. Matching runs the trie as a nondeterministic automaton: a list of active nodes per word of the key. A
- * node leads to its child of that word and to its child `*`; a node `#` also stays active. Becoming active makes
- * the node's child `#` active too, for that matches no word as well. The stamp of the step keeps a node from
- * being listed twice, which is what bounds patterns such as #.a.#.a.#.
+ * Design notes. Matching runs the trie as a nondeterministic automaton: a list of active nodes per
+ * word of the key. A node leads to its child of that word and to its child `*`; a node `#` also
+ * stays active. Becoming active makes the node's child `#` active too, for that matches no word as
+ * well. The stamp of the step keeps a node from being listed twice, which is what bounds patterns
+ * such as #.a.#.a.#.
  */
 #include "exchange/topic.h"
 
@@ -12,11 +13,11 @@
 
 struct topic_node {
     struct topic_node *parent;
-    struct map children;           /* by word */
+    struct map children;            /* by word */
     struct topic_node *star, *hash; /* the children `*` and `#` */
     struct list elements;
-    struct topic_node *next; /* in the list of active nodes */
-    uint64_t stamp;          /* the last step that listed it; in the root: the last stamp given */
+    struct topic_node *next[2]; /* in the list of active nodes, of even and of odd steps */
+    uint64_t stamp;             /* the last step that listed it; in the root: the last stamp given */
     uint8_t word_bytes;
     uint8_t word[];
 };
@@ -125,7 +126,7 @@ static void activate(struct topic_node **active, struct topic_node *node, uint64
 {
     for (; node != NULL && node->stamp != stamp; node = node->hash) {
         node->stamp = stamp;
-        node->next = *active;
+        node->next[stamp & 1] = *active;
         *active = node;
     }
 }
@@ -147,7 +148,7 @@ void topic_match(struct topic_node *root, struct slice key,
         active = NULL;
         stamp++;
         for (struct topic_node *following; now != NULL; now = following) {
-            following = now->next;
+            following = now->next[(stamp - 1) & 1];
             struct topic_node *child = map_get(&now->children, word);
             activate(&active, child, stamp);
             activate(&active, now->star, stamp);
@@ -156,7 +157,7 @@ void topic_match(struct topic_node *root, struct slice key,
         }
     }
     root->stamp = stamp;
-    for (; active != NULL; active = active->next)
+    for (; active != NULL; active = active->next[stamp & 1])
         if (!list_is_empty(&active->elements))
             found(context, &active->elements);
 }

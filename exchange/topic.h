@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * topic: a trie of binding patterns by words between dots, in which `*` stands for one word and `#` for none or
- * more. Matching costs the patterns that are still possible word by word, not the patterns there are, and never
- * more than the key's words times the trie's nodes. Engine's thread only. AMQP 0-9-1 section 3.1.3.3.
+ * topic: a trie of binding patterns by words between dots, in which `*` stands for one word and `#`
+ * for none or more. Matching costs the patterns that are still possible word by word, not the
+ * patterns there are, and never more than the key's words times the trie's nodes. Engine's thread
+ * only. AMQP 0-9-1 section 3.1.3.3.
  */
 #ifndef STOATMQ_EXCHANGE_TOPIC_H
 #define STOATMQ_EXCHANGE_TOPIC_H
@@ -22,7 +23,8 @@ struct topic_node *topic_insert(struct topic_node *root, struct slice pattern);
 /* The elements (of any kind) of the pattern that ends at NODE; the caller links and unlinks. */
 struct list *topic_elements(struct topic_node *node);
 
-/* Frees NODE, and those above it, that have neither elements nor children; after unlinking an element. */
+/* Frees NODE, and those above it, that have neither elements nor children; after unlinking an
+ * element. */
 void topic_prune(struct topic_node *node);
 
 /* Calls FOUND for each pattern that matches KEY, once, with its elements. */

@@ -51,11 +51,11 @@ void tx_settle(struct tx *tx, uint64_t tag, const struct settlement *settlement)
 {
     if (tx->settlement_count == tx->settlement_capacity) {
         tx->settlement_capacity = tx->settlement_capacity == 0 ? 8 : tx->settlement_capacity * 2;
-        tx->settlements =
-            mem_realloc(tx->settlements, tx->settlement_capacity * sizeof *tx->settlements);
+        tx->settlements = mem_realloc(tx->settlements,
+                                      tx->settlement_capacity * sizeof *tx->settlements);
     }
-    tx->settlements[tx->settlement_count++] =
-        (struct tx_settlement){tag, settlement->acked, settlement->requeue};
+    tx->settlements[tx->settlement_count++] = (struct tx_settlement){tag, settlement->acked,
+                                                                     settlement->requeue};
 }
 
 static void record(struct channel *channel, enum store_record_kind kind)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tx: what a transactional channel has published and settled since its last commit. Owned by the channel;
- * engine's thread only. AMQP 0-9-1 section 1.9.
+ * tx: what a transactional channel has published and settled since its last commit. Owned by the
+ * channel; engine's thread only. AMQP 0-9-1 section 1.9.
  */
 #ifndef STOATMQ_EXCHANGE_TX_H
 #define STOATMQ_EXCHANGE_TX_H

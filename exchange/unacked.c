@@ -7,9 +7,9 @@
 #include "server/base/check.h"
 #include "server/base/mem.h"
 
-#define CAPACITY_MIN   8
-#define CAPACITY_KEEP  1024 /* an emptied ring larger than this is given back */
-#define SQUEEZE_HOLES  64
+#define CAPACITY_MIN  8
+#define CAPACITY_KEEP 1024 /* an emptied ring larger than this is given back */
+#define SQUEEZE_HOLES 64
 
 void unacked_fini(struct unacked_ring *ring)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unacked: a channel's deliveries that wait for an acknowledgement, in order of delivery tag. A ring that
- * the tag indexes; settled ones in the middle are holes until they reach the front or outnumber the rest
- * and are squeezed out. Owns one reference to each live entry's message. AMQP 0-9-1 section 1.8.3.13.
+ * unacked: a channel's deliveries that wait for an acknowledgement, in order of delivery tag. A
+ * ring that the tag indexes; settled ones in the middle are holes until they reach the front or
+ * outnumber the rest and are squeezed out. Owns one reference to each live entry's message. AMQP
+ * 0-9-1 section 1.8.3.13.
  */
 #ifndef STOATMQ_EXCHANGE_UNACKED_H
 #define STOATMQ_EXCHANGE_UNACKED_H
@@ -41,11 +42,12 @@ struct unacked_ring {
 /* Frees the ring's memory; no live entry may be left. */
 void unacked_fini(struct unacked_ring *ring);
 
-/* A place for the next delivery, whose TAG is above all before; the caller fills in the rest. Valid until the
- * next push or settle. */
+/* A place for the next delivery, whose TAG is above all before; the caller fills in the rest. Valid
+ * until the next push or settle. */
 struct unacked *unacked_push(struct unacked_ring *ring, uint64_t tag);
 
-/* The entry of TAG, live or held; NULL when it was never issued, needed no acknowledgement or is settled. */
+/* The entry of TAG, live or held; NULL when it was never issued, needed no acknowledgement or is
+ * settled. */
 struct unacked *unacked_find(const struct unacked_ring *ring, uint64_t tag);
 
 /* The INDEXth entry from the oldest, holes included; INDEX < count. */
@@ -61,7 +63,8 @@ static inline void unacked_settle(struct unacked_ring *ring, struct unacked *ent
     ring->settled++;
 }
 
-/* Drops the holes at the front, and all of them when they outnumber the rest; after one or more settles. */
+/* Drops the holes at the front, and all of them when they outnumber the rest; after one or more
+ * settles. */
 void unacked_tidy(struct unacked_ring *ring);
 
 /* Live and held entries. */

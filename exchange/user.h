@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * user: who may log in. Passwords are kept as a salted SHA-256, in RabbitMQ's form. Engine's thread only.
+ * user: who may log in. Passwords are kept as a salted SHA-256, in RabbitMQ's form. Engine's thread
+ * only.
  */
 #ifndef STOATMQ_EXCHANGE_USER_H
 #define STOATMQ_EXCHANGE_USER_H
@@ -19,7 +20,8 @@ struct user {
 };
 
 /* A new user; name is copied, the password is not kept. Free with user_free. */
-struct user *user_new(struct slice name, struct slice password, const uint8_t salt[USER_SALT_BYTES]);
+struct user *user_new(struct slice name, struct slice password,
+                      const uint8_t salt[USER_SALT_BYTES]);
 void user_free(struct user *user);
 
 /* Is it the user's password? Takes a time that does not depend on how much of it is right. */

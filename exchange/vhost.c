@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Design notes. Removing a binding may leave an auto-delete exchange without any, whose deletion removes more bindings, and
- * so on along chains and around cycles that a client may make as long as it likes. So nothing here recurses: such exchanges
- * are put on a list (doomed) that the public function empties before it returns.
+ * Design notes. Removing a binding may leave an auto-delete exchange without any, whose deletion
+ * removes more bindings, and so on along chains and around cycles that a client may make as long as
+ * it likes. So nothing here recurses: such exchanges are put on a list (doomed) that the public
+ * function empties before it returns.
  */
 #include "exchange/vhost.h"
 
@@ -16,9 +17,12 @@ static const struct {
     const struct exchange_type *type;
     bool internal;
 } predeclared[] = {
-    {"", &exchange_type_direct, false},           {"amq.direct", &exchange_type_direct, false},
-    {"amq.fanout", &exchange_type_fanout, false}, {"amq.topic", &exchange_type_topic, false},
-    {"amq.headers", &exchange_type_headers, false}, {"amq.match", &exchange_type_headers, false},
+    {"", &exchange_type_direct, false},
+    {"amq.direct", &exchange_type_direct, false},
+    {"amq.fanout", &exchange_type_fanout, false},
+    {"amq.topic", &exchange_type_topic, false},
+    {"amq.headers", &exchange_type_headers, false},
+    {"amq.match", &exchange_type_headers, false},
     {"amq.rabbitmq.trace", &exchange_type_topic, true},
 };
 
@@ -32,13 +36,13 @@ struct vhost *vhost_new(struct engine *engine, struct slice name)
     list_init(&vhost->doomed);
     route_cache_init(&vhost->routes, engine->route_cache_entries);
     for (size_t i = 0; i < sizeof predeclared / sizeof predeclared[0]; i++) {
-        struct exchange *exchange =
-            vhost_add_exchange(vhost, &(struct exchange_spec){
-                                          .name = slice_from_string(predeclared[i].name),
-                                          .type = predeclared[i].type,
-                                          .durable = true,
-                                          .internal = predeclared[i].internal,
-                                      });
+        struct exchange *exchange = vhost_add_exchange(
+            vhost, &(struct exchange_spec){
+                       .name = slice_from_string(predeclared[i].name),
+                       .type = predeclared[i].type,
+                       .durable = true,
+                       .internal = predeclared[i].internal,
+                   });
         if (i == 0)
             vhost->default_exchange = exchange;
     }
@@ -48,7 +52,8 @@ struct vhost *vhost_new(struct engine *engine, struct slice name)
 void vhost_free(struct vhost *vhost)
 {
     uint32_t position = 0;
-    while (vhost->queues.count > 0) { /* removing moves entries, some of them behind us: hence the second look */
+    while (vhost->queues.count >
+           0) { /* removing moves entries, some of them behind us: hence the second look */
         struct queue *queue = map_next(&vhost->queues, &position);
         if (queue != NULL)
             queue_delete(queue);

@@ -17,9 +17,10 @@ struct vhost {
     struct slice name; /* owned */
     struct map exchanges, queues;
     struct exchange *default_exchange;
-    uint64_t topology; /* generation: grows with every change of exchanges, bindings or bound queues */
-    uint64_t names;    /* generation: grows when an exchange or queue comes or goes */
-    uint64_t walks;    /* source of walk marks */
+    uint64_t
+        topology;   /* generation: grows with every change of exchanges, bindings or bound queues */
+    uint64_t names; /* generation: grows when an exchange or queue comes or goes */
+    uint64_t walks; /* source of walk marks */
     struct list doomed; /* struct exchange.doomed: to be deleted before the current call returns */
     struct route_cache routes;
     struct route_set scratch, scratch_keys; /* route_find's; publishing's */
@@ -38,7 +39,8 @@ struct queue *vhost_queue(const struct vhost *vhost, struct slice name);
 /* Declares an exchange that is not there yet. */
 struct exchange *vhost_add_exchange(struct vhost *vhost, const struct exchange_spec *spec);
 
-/* Deletes EXCHANGE with its bindings on both sides; auto-delete sources that lose their last binding go too. */
+/* Deletes EXCHANGE with its bindings on both sides; auto-delete sources that lose their last
+ * binding go too. */
 void vhost_delete_exchange(struct vhost *vhost, struct exchange *exchange);
 
 /* Puts a queue into, or takes it with its bindings out of, the vhost; queue.c's. */
@@ -48,7 +50,8 @@ void vhost_remove_queue(struct vhost *vhost, struct queue *queue);
 struct binding_spec;
 struct binding;
 
-/* Makes or removes a binding and all that follows from it (routes, the store, auto-delete of the source). */
+/* Makes or removes a binding and all that follows from it (routes, the store, auto-delete of the
+ * source). */
 struct binding *vhost_bind(struct vhost *vhost, const struct binding_spec *spec);
 void vhost_unbind(struct vhost *vhost, struct binding *binding);
 

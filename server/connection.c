@@ -13,14 +13,15 @@
 #include "server/base/mem.h"
 #include "server/net/listener.h"
 
-#define LINGER_MS        3000  /* how long we wait for a client to close after us */
-#define CLOSE_OK_MS      10000 /* how long we wait for close-ok */
-#define DIRECT_READ_MIN  8192  /* rest of a body frame that is worth reading straight into its message */
-#define OUTPUT_PAUSES_AT 4     /* times the output limit: replies nobody reads; then input waits */
+#define LINGER_MS   3000  /* how long we wait for a client to close after us */
+#define CLOSE_OK_MS 10000 /* how long we wait for close-ok */
+#define DIRECT_READ_MIN \
+    8192 /* rest of a body frame that is worth reading straight into its message */
+#define OUTPUT_PAUSES_AT 4 /* times the output limit: replies nobody reads; then input waits */
 
 static void on_ready(struct watch *watch, int events);
 
-/* --- beginning and end ---------------------------------------------------------------------------------------- */
+/* --- beginning and end ----------------------------------------------------------------------- */
 
 static void open_session(struct connection *connection, int fd)
 {
@@ -30,13 +31,14 @@ static void open_session(struct connection *connection, int fd)
     snprintf(name, sizeof name, "%s -> %s", peer, own);
     log_debug("connection_accepted", LOG_STR("connection", name));
     const struct worker *worker = connection->worker;
-    connection_apply(connection,
-                     &(struct command){.kind = COMMAND_SESSION_OPEN,
-                                       .open = {.sink = worker->port->sink,
-                                                .connection = connection,
-                                                .name = slice_from_string(name),
-                                                .from_loopback = address_is_loopback(fd),
-                                                .unwritten_max = worker->settings->output_buffer_limit}});
+    connection_apply(
+        connection,
+        &(struct command){.kind = COMMAND_SESSION_OPEN,
+                          .open = {.sink = worker->port->sink,
+                                   .connection = connection,
+                                   .name = slice_from_string(name),
+                                   .from_loopback = address_is_loopback(fd),
+                                   .unwritten_max = worker->settings->output_buffer_limit}});
 }
 
 struct connection *connection_new(struct worker *worker, int fd)
@@ -54,7 +56,8 @@ struct connection *connection_new(struct worker *worker, int fd)
     }
     connection->phase = CONNECTION_HEADER;
     connection->frame_max = worker->settings->initial_frame_max;
-    connection->opened_ms = connection->read_ms = connection->written_ms = loop_now_ms(&worker->loop);
+    connection->opened_ms = connection->read_ms = connection->written_ms = loop_now_ms(
+        &worker->loop);
     output_init(&connection->output, &worker->loop.chunks);
     connection->session = session_new();
     list_append(&worker->connections, &connection->by_worker);
@@ -117,7 +120,7 @@ void connection_linger(struct connection *connection)
     connection_touch(connection);
 }
 
-/* --- the engine ---------------------------------------------------------------------------------------------- */
+/* --- the engine ------------------------------------------------------------------------------ */
 
 void connection_apply(struct connection *connection, struct command *command)
 {
@@ -126,8 +129,8 @@ void connection_apply(struct connection *connection, struct command *command)
     port->apply(port, command);
 }
 
-void connection_fail(struct connection *connection, uint16_t channel, const struct reply_error *error,
-                     enum method_id method)
+void connection_fail(struct connection *connection, uint16_t channel,
+                     const struct reply_error *error, enum method_id method)
 {
     struct line *line = connection_line(connection, channel);
     if (line != NULL && reply_level(error->code) == REPLY_LEVEL_CHANNEL)
@@ -142,7 +145,7 @@ void connection_fail(struct connection *connection, uint16_t channel, const stru
                                                 .method_id = method_infos[method].method_id}});
 }
 
-/* --- reading -------------------------------------------------------------------------------------------------- */
+/* --- reading --------------------------------------------------------------------------------- */
 
 static bool wants_input(const struct connection *connection)
 {
@@ -173,7 +176,8 @@ static void parse(struct connection *connection, struct slice input)
         connection_touch(connection);
 }
 
-/* Where this read goes: straight into the body that is coming in, and behind the kept tail in the loop's buffer. */
+/* Where this read goes: straight into the body that is coming in, and behind the kept tail in the
+ * loop's buffer. */
 static int prepare_read(struct connection *connection, struct iovec parts[2])
 {
     const struct worker *worker = connection->worker;
@@ -181,9 +185,11 @@ static int prepare_read(struct connection *connection, struct iovec parts[2])
     int count = 0;
     size_t room;
     CHECK(kept + worker->settings->read_buffer <= worker->loop.read_buffer_bytes);
-    if (connection->in_body && connection->body_left >= DIRECT_READ_MIN && connection->body_line != NULL &&
-        connection->body_line->state == LINE_OPEN && connection->body_line->expects == EXPECT_BODY) {
-        uint8_t *body = content_room(connection, connection->body_line, connection->body_left, &room);
+    if (connection->in_body && connection->body_left >= DIRECT_READ_MIN &&
+        connection->body_line != NULL && connection->body_line->state == LINE_OPEN &&
+        connection->body_line->expects == EXPECT_BODY) {
+        uint8_t *body = content_room(connection, connection->body_line, connection->body_left,
+                                     &room);
         if (body != NULL)
             parts[count++] = (struct iovec){body, room};
     }
@@ -238,6 +244,15 @@ static void on_readable(struct connection *connection)
         connection_drop(connection, strerror(errno));
 }
 
+/* The peer has reset the connection: what it sent before still counts, as far as it got here. */
+static void read_what_is_left(struct connection *connection)
+{
+    while (connection->phase != CONNECTION_DEAD && wants_input(connection) &&
+           !connection->worker->port->is_full(connection->worker->port))
+        on_readable(connection);
+    connection_drop(connection, "reset by the client");
+}
+
 void connection_resume(struct connection *connection)
 {
     if (list_node_is_linked(&connection->held))
@@ -251,7 +266,7 @@ void connection_resume(struct connection *connection)
     connection_touch(connection);
 }
 
-/* --- writing --------------------------------------------------------------------------------------------------- */
+/* --- writing --------------------------------------------------------------------------------- */
 
 void connection_touch(struct connection *connection)
 {
@@ -266,7 +281,8 @@ static void give_back(struct connection *connection)
         return;
     uint64_t drained = connection->charged - connection->output.bytes;
     connection->charged -= drained;
-    connection_apply(connection, &(struct command){.kind = COMMAND_DRAINED, .drained_bytes = drained});
+    connection_apply(connection,
+                     &(struct command){.kind = COMMAND_DRAINED, .drained_bytes = drained});
 }
 
 void connection_flush(struct connection *connection)
@@ -284,7 +300,8 @@ void connection_flush(struct connection *connection)
         return;
     }
     give_back(connection);
-    if (connection->phase == CONNECTION_LINGERING && connection->output.bytes == 0 && !connection->shut) {
+    if (connection->phase == CONNECTION_LINGERING && connection->output.bytes == 0 &&
+        !connection->shut) {
         shutdown(connection->watch.fd, SHUT_WR);
         connection->shut = true;
     }
@@ -297,13 +314,17 @@ void connection_flush(struct connection *connection)
 static void on_ready(struct watch *watch, int events)
 {
     struct connection *connection = (struct connection *)(void *)watch;
+    if (events & WATCH_FAILED) {
+        read_what_is_left(connection);
+        return;
+    }
     if (events & UV_READABLE)
         on_readable(connection);
     if (events & UV_WRITABLE)
         connection_touch(connection);
 }
 
-/* --- time ---------------------------------------------------------------------------------------------------------- */
+/* --- time ------------------------------------------------------------------------------------ */
 
 static void heartbeat(struct connection *connection, uint64_t now)
 {
@@ -332,7 +353,8 @@ void connection_on_timer(struct connection *connection)
     case CONNECTION_TUNE:
     case CONNECTION_OPEN:
         if (now - connection->opened_ms > worker->settings->handshake_timeout_ms) {
-            log_warning("handshake_timeout", LOG_NUM("limit_ms", worker->settings->handshake_timeout_ms));
+            log_warning("handshake_timeout",
+                        LOG_NUM("limit_ms", worker->settings->handshake_timeout_ms));
             connection_drop(connection, "handshake timeout");
         }
         break;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Design notes. A publish is a method, a header and body frames (section 2.3.5.2). The message is allocated when the header has
- * come, and the body goes straight into it. The names in the method point into the input until then; they are copied only when the
- * header is not in the same read. A large body gets its room as it comes, so that announcing one costs the client as much as us.
+ * Design notes. A publish is a method, a header and body frames (section 2.3.5.2). The message is
+ * allocated when the header has come, and the body goes straight into it. The names in the method
+ * point into the input until then; they are copied only when the header is not in the same read. A
+ * large body gets its room as it comes, so that announcing one costs the client as much as us.
  */
 #include "amqp/table.h"
 #include "exchange/reply_to.h"
-#include "server/connection.h"
 #include "server/base/mem.h"
+#include "server/connection.h"
 
 #define ROOM_AT_ONCE (1024 * 1024)
 
@@ -39,7 +40,8 @@ void line_drop_content(struct line *line)
     line->expects = EXPECT_METHOD;
 }
 
-void content_begin(struct connection *connection, struct line *line, const struct method_basic_publish *publish)
+void content_begin(struct connection *connection, struct line *line,
+                   const struct method_basic_publish *publish)
 {
     if (connection->borrowing != NULL)
         line_keep_names(connection->borrowing);
@@ -56,13 +58,16 @@ static bool wants_inspection(const struct properties *properties)
 {
     struct table_value value;
     return (properties->flags & (PROPERTY_USER_ID | PROPERTY_EXPIRATION)) != 0 ||
+           properties->delivery_mode > 2 ||
+           (properties->delivery_mode == 0 && (properties->flags & PROPERTY_DELIVERY_MODE) != 0) ||
            reply_to_is_pseudo_queue(properties->reply_to) ||
            (properties->headers.size > 0 &&
             (table_find(properties->headers, SLICE_LITERAL("CC"), &value) ||
              table_find(properties->headers, SLICE_LITERAL("BCC"), &value)));
 }
 
-static int fail_publish(struct connection *connection, struct line *line, const struct reply_error *error)
+static int fail_publish(struct connection *connection, struct line *line,
+                        const struct reply_error *error)
 {
     uint16_t number = line->number;
     if (connection->borrowing == line)
@@ -84,9 +89,10 @@ static int check_header(struct connection *connection, struct line *line,
                           "expected content header for class %u, got one for class %u instead",
                           info->class_id, header->class_id);
     else if (header->weight != 0)
-        (void)reply_error(&error, REPLY_UNEXPECTED_FRAME,
-                          "expected content header for class %u, got non content header frame instead",
-                          info->class_id);
+        (void)reply_error(
+            &error, REPLY_UNEXPECTED_FRAME,
+            "expected content header for class %u, got non content header frame instead",
+            info->class_id);
     else if (header->body_bytes > size_max)
         (void)reply_error(&error, REPLY_PRECONDITION_FAILED,
                           "message size %llu is larger than configured max size %u",
@@ -142,9 +148,8 @@ void content_header(struct connection *connection, struct line *line, struct sli
         (void)out_of_memory(connection, line);
         return;
     }
-    line->message->flags =
-        (uint8_t)((properties.delivery_mode == 2 ? MESSAGE_PERSISTENT : 0) |
-                  (wants_inspection(&properties) ? MESSAGE_INSPECT : 0));
+    line->message->flags = (uint8_t)((properties.delivery_mode == 2 ? MESSAGE_PERSISTENT : 0) |
+                                     (wants_inspection(&properties) ? MESSAGE_INSPECT : 0));
     line->body_have = 0;
     line->expects = EXPECT_BODY;
     if (body_bytes == 0)
@@ -178,7 +183,8 @@ void content_body(struct connection *connection, struct line *line, struct slice
 {
     if (part.size > line->message->body_bytes - line->body_have) {
         struct reply_error error;
-        (void)reply_error(&error, REPLY_FRAME_ERROR, "content body is larger than the %u octets announced",
+        (void)reply_error(&error, REPLY_FRAME_ERROR,
+                          "content body is larger than the %u octets announced",
                           line->message->body_bytes);
         (void)fail_publish(connection, line, &error);
         return;

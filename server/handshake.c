@@ -6,12 +6,13 @@
 #include "server/base/log.h"
 
 static const char *const capabilities[] = {
-    "publisher_confirms",   "exchange_exchange_bindings",   "basic.nack",
-    "consumer_cancel_notify", "connection.blocked",         "consumer_priorities",
-    "authentication_failure_close", "per_consumer_qos",     "direct_reply_to",
+    "publisher_confirms",           "exchange_exchange_bindings", "basic.nack",
+    "consumer_cancel_notify",       "connection.blocked",         "consumer_priorities",
+    "authentication_failure_close", "per_consumer_qos",           "direct_reply_to",
 };
 
-/* server-properties (section 1.4.2.1, with RabbitMQ's capabilities); clients decide by `version`. */
+/* server-properties (section 1.4.2.1, with RabbitMQ's capabilities); clients decide by
+ * `version`. */
 static void put_server_properties(const struct settings *settings, struct buf *out)
 {
     size_t nested = table_put_table(out, "capabilities");
@@ -31,18 +32,20 @@ void handshake_build_start(const struct settings *settings, struct buf *frame)
 {
     struct buf properties = {0};
     put_server_properties(settings, &properties);
-    method_encode_frame(0,
-                        &(struct method){.id = METHOD_CONNECTION_START,
-                                         .connection_start = {.version_major = 0,
-                                                              .version_minor = 9,
-                                                              .server_properties = buf_slice(&properties),
-                                                              .mechanisms = SLICE_LITERAL("PLAIN AMQPLAIN"),
-                                                              .locales = SLICE_LITERAL("en_US")}},
-                        frame);
+    method_encode_frame(
+        0,
+        &(struct method){.id = METHOD_CONNECTION_START,
+                         .connection_start = {.version_major = 0,
+                                              .version_minor = 9,
+                                              .server_properties = buf_slice(&properties),
+                                              .mechanisms = SLICE_LITERAL("PLAIN AMQPLAIN"),
+                                              .locales = SLICE_LITERAL("en_US")}},
+        frame);
     buf_fini(&properties);
 }
 
-void handshake_header(struct connection *connection, const uint8_t header[FRAME_PROTOCOL_HEADER_BYTES])
+void handshake_header(struct connection *connection,
+                      const uint8_t header[FRAME_PROTOCOL_HEADER_BYTES])
 {
     /* The second is what the specification of 0-9 itself had; old clients send it. */
     if (memcmp(header, FRAME_PROTOCOL_HEADER, FRAME_PROTOCOL_HEADER_BYTES) == 0 ||
@@ -51,10 +54,11 @@ void handshake_header(struct connection *connection, const uint8_t header[FRAME_
         output_copy(&connection->output, buf_slice(&connection->worker->start_frame));
     } else {
         struct slice got = slice_of(header, FRAME_PROTOCOL_HEADER_BYTES);
-        const char *hint = memcmp(header, "\x16\x03", 2) == 0 ? "this is a TLS hello, on a port without TLS"
-                           : memcmp(header, "AMQP", 4) == 0   ? "another version of AMQP"
-                           : memcmp(header, "GET ", 4) == 0   ? "this is HTTP"
-                                                              : "not AMQP";
+        const char *hint = memcmp(header, "\x16\x03", 2) == 0
+                               ? "this is a TLS hello, on a port without TLS"
+                           : memcmp(header, "AMQP", 4) == 0 ? "another version of AMQP"
+                           : memcmp(header, "GET ", 4) == 0 ? "this is HTTP"
+                                                            : "not AMQP";
         log_warning("protocol_header_refused", LOG_BYTES("header", got), LOG_STR("hint", hint));
         output_copy(&connection->output,
                     slice_of(FRAME_PROTOCOL_HEADER, FRAME_PROTOCOL_HEADER_BYTES));
@@ -63,7 +67,7 @@ void handshake_header(struct connection *connection, const uint8_t header[FRAME_
     connection_touch(connection);
 }
 
-/* --- credentials --------------------------------------------------------------------------------------------------- */
+/* --- credentials ----------------------------------------------------------------------------- */
 
 /* PLAIN (RFC 4616) with an empty authorisation identity: NUL user NUL password. */
 static bool read_plain(struct slice response, struct command_login *login)
@@ -83,7 +87,8 @@ static bool read_plain(struct slice response, struct command_login *login)
 static bool read_amqplain(struct slice response, struct command_login *login)
 {
     struct table_value user, password;
-    if (table_validate(response) != TABLE_OK || !table_find(response, SLICE_LITERAL("LOGIN"), &user) ||
+    if (table_validate(response) != TABLE_OK ||
+        !table_find(response, SLICE_LITERAL("LOGIN"), &user) ||
         !table_find(response, SLICE_LITERAL("PASSWORD"), &password) || user.type != TABLE_LONGSTR ||
         password.type != TABLE_LONGSTR)
         return false;
@@ -92,7 +97,8 @@ static bool read_amqplain(struct slice response, struct command_login *login)
     return true;
 }
 
-static void on_start_ok(struct connection *connection, const struct method_connection_start_ok *start)
+static void on_start_ok(struct connection *connection,
+                        const struct method_connection_start_ok *start)
 {
     struct command_login login = {.mechanism = start->mechanism,
                                   .client_properties = start->client_properties};
@@ -104,15 +110,16 @@ static void on_start_ok(struct connection *connection, const struct method_conne
         connection_fail(connection, 0, &error, METHOD_CONNECTION_START_OK);
         return;
     }
-    if (!(is_plain ? read_plain(start->response, &login) : read_amqplain(start->response, &login))) {
+    if (!(is_plain ? read_plain(start->response, &login)
+                   : read_amqplain(start->response, &login))) {
         (void)reply_error(&error, REPLY_SYNTAX_ERROR,
                           "malformed response for authentication mechanism %.*s",
                           SLICE_ARGS(start->mechanism));
         connection_fail(connection, 0, &error, METHOD_CONNECTION_START_OK);
         return;
     }
-    connection->wants_auth_close =
-        session_client_can(start->client_properties, SLICE_LITERAL("authentication_failure_close"));
+    connection->wants_auth_close = session_client_can(
+        start->client_properties, SLICE_LITERAL("authentication_failure_close"));
     connection->is_plain = is_plain;
     connection->phase = CONNECTION_LOGIN;
     connection_apply(connection, &(struct command){.kind = COMMAND_LOGIN, .login = login});
@@ -123,10 +130,11 @@ void handshake_login(struct connection *connection, bool accepted)
     const struct settings *settings = connection->worker->settings;
     if (!accepted) {
         struct reply_error error;
-        (void)reply_error(&error, REPLY_ACCESS_REFUSED,
-                          "Login was refused using authentication mechanism %s. For details see the "
-                          "broker logfile.",
-                          connection->is_plain ? "PLAIN" : "AMQPLAIN");
+        (void)reply_error(
+            &error, REPLY_ACCESS_REFUSED,
+            "Login was refused using authentication mechanism %s. For details see the "
+            "broker logfile.",
+            connection->is_plain ? "PLAIN" : "AMQPLAIN");
         if (connection->wants_auth_close)
             connection_fail(connection, 0, &error, METHOD_NONE);
         else
@@ -141,19 +149,21 @@ void handshake_login(struct connection *connection, bool accepted)
                                                          .heartbeat = settings->heartbeat_s}});
 }
 
-/* --- tuning (section 1.4.2.6) ------------------------------------------------------------------------------------- */
+/* --- tuning (section 1.4.2.6) ---------------------------------------------------------------- */
 
-/* What the client chose must lie between LOWEST and what we offered; 0, or -1 after having failed. */
-static int check_tuned(struct connection *connection, const char *name, uint32_t chosen, uint32_t lowest,
-                       uint32_t offered)
+/* What the client chose must lie between LOWEST and what we offered; 0, or -1 after having
+ * failed. */
+static int check_tuned(struct connection *connection, const char *name, uint32_t chosen,
+                       uint32_t lowest, uint32_t offered)
 {
     struct reply_error error;
     if (chosen >= lowest && chosen <= offered)
         return 0;
-    bool low = chosen < lowest;
-    (void)reply_error(&error, REPLY_NOT_ALLOWED, "negotiated %s = %u is %s than the %s allowed value (%u)",
-                      name, chosen, low ? "lower" : "higher", low ? "minimum" : "maximum",
-                      low ? lowest : offered);
+    bool low = chosen < lowest && chosen != 0; /* 0 asks for no limit */
+    (void)reply_error(&error, REPLY_NOT_ALLOWED,
+                      "negotiated %s = %u%s is %s than the %s allowed value (%u)", name, chosen,
+                      chosen == 0 ? " (no limit)" : "", low ? "lower" : "higher",
+                      low ? "minimum" : "maximum", low ? lowest : offered);
     connection_fail(connection, 0, &error, METHOD_CONNECTION_TUNE_OK);
     return -1;
 }
@@ -161,7 +171,8 @@ static int check_tuned(struct connection *connection, const char *name, uint32_t
 static void on_tune_ok(struct connection *connection, const struct method_connection_tune_ok *tune)
 {
     const struct settings *settings = connection->worker->settings;
-    if (check_tuned(connection, "frame_max", tune->frame_max, FRAME_MIN_MAX, settings->frame_max) < 0 ||
+    if (check_tuned(connection, "frame_max", tune->frame_max, FRAME_MIN_MAX, settings->frame_max) <
+            0 ||
         check_tuned(connection, "channel_max", tune->channel_max, 1, settings->channel_max) < 0)
         return;
     connection->channel_max = tune->channel_max;

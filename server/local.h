@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * local: the port of connections that share their loop with the engine: a command is a call, an effect is a frame. One thread.
+ * local: the port of connections that share their loop with the engine: a command is a call, an
+ * effect is a frame. One thread.
  */
 #ifndef STOATMQ_SERVER_LOCAL_H
 #define STOATMQ_SERVER_LOCAL_H

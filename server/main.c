@@ -30,7 +30,8 @@ static int open_log(const struct settings *settings)
         return 0;
     int fd = open(settings->log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
     if (fd < 0) {
-        fprintf(stderr, "stoatmq: cannot open the log file %s: %s\n", settings->log_file, strerror(errno));
+        fprintf(stderr, "stoatmq: cannot open the log file %s: %s\n", settings->log_file,
+                strerror(errno));
         return -1;
     }
     log_set_output(fd);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Design notes. With one loop, that loop has the listener, the connections and the engine, and a connection calls the engine
- * (local.h). With more, the main thread's loop has the listener and the engine alone; the others, a thread each, have the
- * connections and reach the engine through their relays. Either way the main thread gets the signals.
+ * Design notes. With one loop, that loop has the listener, the connections and the engine, and a
+ * connection calls the engine (local.h). With more, the main thread's loop has the listener and the
+ * engine alone; the others, a thread each, have the connections and reach the engine through their
+ * relays. Either way the main thread gets the signals.
  */
 #include "server/node.h"
 
@@ -62,7 +63,7 @@ struct node {
     uint64_t engine_ns, engine_commands; /* time spent in batches of commands, and their number */
 };
 
-/* --- the outside world for the engine ------------------------------------------------------------------------- */
+/* --- the outside world for the engine -------------------------------------------------------- */
 
 static uint64_t now_ms(void *context)
 {
@@ -83,7 +84,7 @@ static void random_bytes(void *context, void *to, size_t size)
     crypto_random(to, size);
 }
 
-/* --- parcels ------------------------------------------------------------------------------------------------------ */
+/* --- parcels --------------------------------------------------------------------------------- */
 
 static void post(struct loop *loop, enum node_parcel_kind kind, int fd)
 {
@@ -124,7 +125,7 @@ static void on_engine_parcel(void *context, struct parcel *parcel)
         loop_stop(node->main_loop);
 }
 
-/* --- loop hooks ------------------------------------------------------------------------------------------------- */
+/* --- loop hooks ------------------------------------------------------------------------------ */
 
 static void on_worker_end_tick(void *context)
 {
@@ -173,7 +174,7 @@ static void on_accept(void *context, int fd)
         worker_adopt(&place->worker, fd);
 }
 
-/* --- signals ------------------------------------------------------------------------------------------------------- */
+/* --- signals --------------------------------------------------------------------------------- */
 
 /* Tells all workers, or calls the only one. */
 static void tell_workers(struct node *node, enum node_parcel_kind kind)
@@ -229,7 +230,7 @@ static void start_signal(struct node *node, uv_signal_t *signal, int number, uv_
     uv_unref((uv_handle_t *)signal);
 }
 
-/* --- life ---------------------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------ */
 
 static struct engine *start_engine(struct node *node)
 {
@@ -304,11 +305,13 @@ static int start_listener(struct node *node, char *error, size_t error_size)
     if (status < 0) {
         snprintf(error, error_size, "cannot listen on %s port %u: %s%s", settings->tcp_address,
                  settings->tcp_port, uv_strerror(status),
-                 status == -EADDRINUSE ? " (is another broker running? choose another with --port)" : "");
+                 status == -EADDRINUSE ? " (is another broker running? choose another with --port)"
+                                       : "");
         return status;
     }
-    log_info("listener_started", LOG_STR("protocol", "amqp"), LOG_STR("address", settings->tcp_address),
-             LOG_NUM("port", node->listener.port), LOG_NUM("loops", settings->loops));
+    log_info("listener_started", LOG_STR("protocol", "amqp"),
+             LOG_STR("address", settings->tcp_address), LOG_NUM("port", node->listener.port),
+             LOG_NUM("loops", settings->loops));
     return 0;
 }
 

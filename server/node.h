@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * node: the running broker: loops, listeners, engine and store, wired together, from start to stop. The main
- * thread's.
+ * node: the running broker: loops, listeners, engine and store, wired together, from start to stop.
+ * The main thread's.
  */
 #ifndef STOATMQ_SERVER_NODE_H
 #define STOATMQ_SERVER_NODE_H
@@ -10,7 +10,8 @@
 
 struct node;
 
-/* Starts everything; NULL, with a text for people in ERROR, when something cannot be had. SETTINGS stay borrowed. */
+/* Starts everything; NULL, with a text for people in ERROR, when something cannot be had. SETTINGS
+ * stay borrowed. */
 struct node *node_new(const struct settings *settings, char *error, size_t error_size);
 
 /* Serves until SIGINT or SIGTERM; then closes all connections in an orderly way. */

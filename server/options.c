@@ -97,8 +97,8 @@ static int apply(const struct given *given, struct settings *out, char *error, s
     return 0;
 }
 
-/* Finds what does not depend on the order of flags: the action, and the file (the last one named).
- */
+/* Finds what does not depend on the order of flags: the action, and the file (the last one
+ * named). */
 static int scan(int argc, char **argv, enum options_action *action, const char **config,
                 char *error, size_t error_size)
 {

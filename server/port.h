@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * port: how a loop's connections reach the engine: by a plain call when it runs on the same loop, or in batches
- * when it has a thread of its own (relay.h). One loop's thread only.
+ * port: how a loop's connections reach the engine: by a plain call when it runs on the same loop,
+ * or in batches when it has a thread of its own (relay.h). One loop's thread only.
  */
 #ifndef STOATMQ_SERVER_PORT_H
 #define STOATMQ_SERVER_PORT_H

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Design notes. Input is parsed in place. Whole frames are handled one by one; of a body frame whatever is there is taken at
- * once, so that a large one need never be in memory as a frame. What a method may do where it stands is looked up in the
- * method table (sender, phase) before anybody acts on it.
+ * Design notes. Input is parsed in place. Whole frames are handled one by one; of a body frame
+ * whatever is there is taken at once, so that a large one need never be in memory as a frame. What
+ * a method may do where it stands is looked up in the method table (sender, phase) before anybody
+ * acts on it.
  */
 #include "server/connection.h"
 
 #include "server/base/mem.h"
 
-/* --- channels -------------------------------------------------------------------------------------------------- */
+/* --- channels -------------------------------------------------------------------------------- */
 
 struct line *connection_line(const struct connection *connection, uint16_t number)
 {
@@ -45,20 +46,21 @@ void connection_free_line(struct connection *connection, struct line *line)
     mem_free(line);
 }
 
-/* --- errors ---------------------------------------------------------------------------------------------------- */
+/* --- errors ---------------------------------------------------------------------------------- */
 
-#define FAIL(connection, channel, method, ...)                                                     \
-    do {                                                                                           \
-        struct reply_error error_;                                                                 \
-        (void)reply_error(&error_, __VA_ARGS__);                                                   \
-        connection_fail(connection, channel, &error_, method);                                     \
+#define FAIL(connection, channel, method, ...)                 \
+    do {                                                       \
+        struct reply_error error_;                             \
+        (void)reply_error(&error_, __VA_ARGS__);               \
+        connection_fail(connection, channel, &error_, method); \
     } while (0)
 
 static const char *phase_name(enum connection_phase phase)
 {
-    return phase < CONNECTION_TUNE ? "starting" : phase == CONNECTION_TUNE ? "tuning"
-                                              : phase == CONNECTION_OPEN   ? "opening"
-                                                                           : "running";
+    return phase < CONNECTION_TUNE    ? "starting"
+           : phase == CONNECTION_TUNE ? "tuning"
+           : phase == CONNECTION_OPEN ? "opening"
+                                      : "running";
 }
 
 static void fail_state(struct connection *connection, enum method_id method)
@@ -67,9 +69,10 @@ static void fail_state(struct connection *connection, enum method_id method)
          phase_name(connection->phase));
 }
 
-/* A frame that cannot be what follows: its type and the start of its payload, as RabbitMQ shows them. */
-static void fail_frame(struct connection *connection, enum reply_code code, const struct frame *frame,
-                       const char *reason)
+/* A frame that cannot be what follows: its type and the start of its payload, as RabbitMQ shows
+ * them. */
+static void fail_frame(struct connection *connection, enum reply_code code,
+                       const struct frame *frame, const char *reason)
 {
     FAIL(connection, 0, METHOD_NONE, code, "type %u, channel %u, %zu octets: %s", frame->type,
          frame->channel, frame->payload.size, reason);
@@ -88,15 +91,16 @@ static void fail_decode(struct connection *connection, int status, const struct 
              status == METHOD_BAD_TABLE ? "malformed field table" : "too few or too many octets");
 }
 
-/* --- methods ---------------------------------------------------------------------------------------------------- */
+/* --- methods --------------------------------------------------------------------------------- */
 
 static void forward(struct connection *connection, uint16_t channel, const struct method *method)
 {
-    connection_apply(connection,
-                     &(struct command){.kind = COMMAND_METHOD, .channel = channel, .method = method});
+    connection_apply(connection, &(struct command){
+                                     .kind = COMMAND_METHOD, .channel = channel, .method = method});
 }
 
-static void open_channel(struct connection *connection, uint16_t number, const struct method *method)
+static void open_channel(struct connection *connection, uint16_t number,
+                         const struct method *method)
 {
     if (connection->line_count >= connection->channel_max) {
         FAIL(connection, 0, METHOD_NONE, REPLY_NOT_ALLOWED,
@@ -125,7 +129,8 @@ static void on_closing_line(struct connection *connection, struct line *line, en
         connection_free_line(connection, line);
 }
 
-static void on_channel_method(struct connection *connection, uint16_t number, const struct method *method)
+static void on_channel_method(struct connection *connection, uint16_t number,
+                              const struct method *method)
 {
     const struct method_info *info = &method_infos[method->id];
     struct line *line = connection_line(connection, number);
@@ -168,7 +173,8 @@ static void on_channel_method(struct connection *connection, uint16_t number, co
     forward(connection, number, method);
 }
 
-static bool is_legal_on_channel_0(const struct connection *connection, const struct method_info *info)
+static bool is_legal_on_channel_0(const struct connection *connection,
+                                  const struct method_info *info)
 {
     switch ((enum method_phase)info->phase) {
     case METHOD_PHASE_START:
@@ -228,9 +234,10 @@ static void on_method(struct connection *connection, const struct frame *frame)
         on_channel_method(connection, frame->channel, &method);
 }
 
-/* --- frames -------------------------------------------------------------------------------------------------------- */
+/* --- frames ---------------------------------------------------------------------------------- */
 
-/* The line that a header or body frame is for; NULL when it is to be ignored, or was answered with an error. */
+/* The line that a header or body frame is for; NULL when it is to be ignored, or was answered with
+ * an error. */
 static struct line *content_line(struct connection *connection, const struct frame *frame,
                                  enum line_expects expected)
 {
@@ -308,12 +315,14 @@ static void enter_body(struct connection *connection, const struct frame *frame)
     if (line == NULL)
         return;
     if (frame->payload.size > line->message->body_bytes - line->body_have)
-        content_body(connection, line, frame->payload); /* refuses it without touching the payload */
+        content_body(connection, line,
+                     frame->payload); /* refuses it without touching the payload */
     else
         connection->body_line = line;
 }
 
-/* Takes what INPUT holds of the current body frame; returns how many bytes, the end octet included. */
+/* Takes what INPUT holds of the current body frame; returns how many bytes, the end octet
+ * included. */
 static size_t continue_body(struct connection *connection, struct slice input)
 {
     size_t part = input.size < connection->body_left ? input.size : connection->body_left;
@@ -355,16 +364,16 @@ static size_t parse_frame(struct connection *connection, struct slice input)
             connection_linger(connection);
         else
             FAIL(connection, 0, METHOD_NONE, REPLY_FRAME_ERROR,
-                 "type %u, all octets = <<>>: {frame_too_large,%zu,%u}", frame.type, frame.payload.size,
-                 payload_max(connection) - FRAME_OVERHEAD);
+                 "type %u, all octets = <<>>: {frame_too_large,%zu,%u}", frame.type,
+                 frame.payload.size, payload_max(connection) - FRAME_OVERHEAD);
         break;
     case FRAME_BAD_END:
         if (connection->phase == CONNECTION_CLOSING)
             connection_linger(connection);
         else
             FAIL(connection, 0, METHOD_NONE, REPLY_FRAME_ERROR,
-                 "type %u, %zu octets: {invalid_frame_end_marker,%u}", frame.type, frame.payload.size,
-                 frame.payload.data[frame.payload.size]);
+                 "type %u, %zu octets: {invalid_frame_end_marker,%u}", frame.type,
+                 frame.payload.size, frame.payload.data[frame.payload.size]);
         break;
     }
     connection->garbled = true; /* nothing that follows can be told apart from noise */

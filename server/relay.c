@@ -5,7 +5,8 @@
 #include "server/base/mem.h"
 #include "server/connection.h"
 
-/* In front of each record; what follows depends on the kind. Records start at multiples of eight. */
+/* In front of each record; what follows depends on the kind. Records start at multiples of
+ * eight. */
 struct record {
     uint32_t bytes; /* with this front and the padding */
     uint16_t channel;
@@ -19,10 +20,11 @@ struct record {
 #define FLAG_REDELIVERED 1
 #define FLAG_ACCEPTED    1
 
-/* --- writing records ------------------------------------------------------------------------------------------- */
+/* --- writing records ------------------------------------------------------------------------- */
 
 /* Starts a record; returns its offset for end_record. */
-static size_t begin_record(struct buf *records, uint8_t kind, uint16_t channel, uint8_t flags, void *target)
+static size_t begin_record(struct buf *records, uint8_t kind, uint16_t channel, uint8_t flags,
+                           void *target)
 {
     size_t start = records->size;
     struct record front = {0, channel, kind, flags, target};
@@ -55,7 +57,7 @@ static void put_method(struct buf *records, const struct method *method)
 
 #define PUT(records, value) buf_bytes(records, slice_of(&(value), sizeof(value)))
 
-/* --- reading records -------------------------------------------------------------------------------------------- */
+/* --- reading records ------------------------------------------------------------------------- */
 
 static struct slice get_slice(struct cursor *cursor)
 {
@@ -66,7 +68,7 @@ static struct slice get_slice(struct cursor *cursor)
 
 #define GET(cursor, value) memcpy(&(value), cursor_bytes(cursor, sizeof(value)).data, sizeof(value))
 
-/* --- batches ------------------------------------------------------------------------------------------------------ */
+/* --- batches --------------------------------------------------------------------------------- */
 
 static struct relay_batch *new_batch(struct relay *relay)
 {
@@ -92,7 +94,7 @@ static struct relay_batch *current_commands(struct relay *relay)
     return relay->commands;
 }
 
-/* --- commands: the worker's side -------------------------------------------------------------------------------- */
+/* --- commands: the worker's side ------------------------------------------------------------- */
 
 static uint8_t command_flags(const struct command *command)
 {
@@ -169,7 +171,7 @@ static bool is_full(const struct port *port)
     return ((const struct relay *)port)->under_way >= RELAY_UNDER_WAY_MAX;
 }
 
-/* --- commands: the engine's side --------------------------------------------------------------------------------- */
+/* --- commands: the engine's side ------------------------------------------------------------- */
 
 static void get_open(struct cursor *cursor, struct command *command)
 {
@@ -243,7 +245,7 @@ uint64_t relay_work(struct relay_batch *batch)
     return count;
 }
 
-/* --- effects: the engine's side ----------------------------------------------------------------------------------- */
+/* --- effects: the engine's side -------------------------------------------------------------- */
 
 static void put_effect(struct buf *records, const struct effect *effect)
 {
@@ -291,7 +293,7 @@ void relay_send_effects(struct relay *relay)
     loop_post(relay->worker_loop, &batch->parcel);
 }
 
-/* --- effects: the worker's side ----------------------------------------------------------------------------------- */
+/* --- effects: the worker's side -------------------------------------------------------------- */
 
 static void receive_record(const struct record *front, struct slice body)
 {
@@ -326,8 +328,8 @@ static void receive_effects(struct relay_batch *batch)
     for (size_t at = 0; at < batch->records.size;) {
         struct record front;
         memcpy(&front, batch->records.data + at, sizeof front);
-        receive_record(&front,
-                       slice_of(batch->records.data + at + sizeof front, front.bytes - sizeof front));
+        receive_record(
+            &front, slice_of(batch->records.data + at + sizeof front, front.bytes - sizeof front));
         at += front.bytes;
     }
     free_batch(batch);
@@ -349,9 +351,10 @@ void relay_receive(struct relay_batch *batch)
         free_batch(batch);
 }
 
-/* --- life ------------------------------------------------------------------------------------------------------------ */
+/* --- life ------------------------------------------------------------------------------------ */
 
-void relay_init(struct relay *relay, struct engine *engine, struct loop *engine_loop, struct loop *worker_loop)
+void relay_init(struct relay *relay, struct engine *engine, struct loop *engine_loop,
+                struct loop *worker_loop)
 {
     *relay = (struct relay){
         .port = {apply, end_tick, send_commands, is_full, &relay->sink},

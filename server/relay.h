@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * relay: the port of connections whose engine runs on a thread of its own. Commands and effects are written
- * into batches as plain records; a batch a tick and direction changes hands, and is its receiver's from then on. Messages
- * alone are shared. A worker whose batches are not worked off stops reading, so that TCP slows its publishers.
+ * relay: the port of connections whose engine runs on a thread of its own. Commands and effects are
+ * written into batches as plain records; a batch a tick and direction changes hands, and is its
+ * receiver's from then on. Messages alone are shared. A worker whose batches are not worked off
+ * stops reading, so that TCP slows its publishers.
  */
 #ifndef STOATMQ_SERVER_RELAY_H
 #define STOATMQ_SERVER_RELAY_H
@@ -44,12 +45,14 @@ struct relay {
     struct relay_batch *effects; /* the engine's: being filled, or NULL */
 };
 
-void relay_init(struct relay *relay, struct engine *engine, struct loop *engine_loop, struct loop *worker_loop);
+void relay_init(struct relay *relay, struct engine *engine, struct loop *engine_loop,
+                struct loop *worker_loop);
 
 /* Frees the batches that are left, once both loops have ended. */
 void relay_fini(struct relay *relay);
 
-/* Engine's thread: applies a RELAY_COMMANDS batch and sends it back; returns how many commands it held. */
+/* Engine's thread: applies a RELAY_COMMANDS batch and sends it back; returns how many commands it
+ * held. */
 uint64_t relay_work(struct relay_batch *batch);
 
 /* Engine's thread, at the tick's end: sends the effects on their way. */

@@ -44,19 +44,20 @@ static void put_body(struct connection *connection, uint16_t channel, struct mes
 }
 
 /* The content header frame, which stands ready in the image but for its channel. */
-static void put_header(struct connection *connection, uint16_t channel, const struct message *message)
+static void put_header(struct connection *connection, uint16_t channel,
+                       const struct message *message)
 {
     const uint8_t *header = message->image + message_header_at(message);
     uint8_t front[3] = {FRAME_HEADER};
     store_u16(front + 1, channel);
     output_copy(&connection->output, slice_of(front, sizeof front));
     output_copy(&connection->output,
-                slice_of(header + sizeof front,
-                         message_body_frame_at(message) - message_header_at(message) - sizeof front));
+                slice_of(header + sizeof front, message_body_frame_at(message) -
+                                                    message_header_at(message) - sizeof front));
 }
 
-static void send_content(struct connection *connection, uint16_t channel, const struct method *method,
-                         struct message *message)
+static void send_content(struct connection *connection, uint16_t channel,
+                         const struct method *method, struct message *message)
 {
     connection_send(connection, channel, method);
     put_header(connection, channel, message);
@@ -82,7 +83,8 @@ static uint8_t *put_deliver_front(uint8_t *at, const struct effect *effect, size
 
 #define DELIVER_FRONT_BYTES(tag_bytes) (12 + (tag_bytes) + 9)
 
-/* A delivery: its own front, then the message's image with two channel numbers patched; in one piece when it is small. */
+/* A delivery: its own front, then the message's image with two channel numbers patched; in one
+ * piece when it is small. */
 static void send_delivery(struct connection *connection, const struct effect *effect)
 {
     struct message *message = effect->message;

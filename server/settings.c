@@ -52,7 +52,7 @@ static const struct row rows[] = {
 static const char *const level_names[] = {
     [LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARNING] = "warning", [LOG_ERROR] = "error"};
 
-/* ---- errors ---- */
+/* --- errors ---------------------------------------------------------------------------------- */
 
 __attribute__((format(printf, 3, 4))) static int refuse(char *error, size_t error_size,
                                                         const char *format, ...)
@@ -109,7 +109,7 @@ static void describe(const struct row *row, char *to, size_t size)
     }
 }
 
-/* ---- reading values ---- */
+/* --- reading values -------------------------------------------------------------------------- */
 
 /* Reads decimal digits from the start of TEXT; returns how many, or 0 when there are none or too
  * many. */
@@ -225,7 +225,7 @@ static void store(const struct row *row, struct settings *settings, uint64_t val
     }
 }
 
-/* ---- keys ---- */
+/* --- keys ------------------------------------------------------------------------------------ */
 
 static size_t smaller(size_t a, size_t b)
 {
@@ -320,7 +320,7 @@ void settings_init(struct settings *settings)
     }
 }
 
-/* ---- files ---- */
+/* --- files ----------------------------------------------------------------------------------- */
 
 static struct slice trim(struct slice text)
 {
@@ -433,7 +433,7 @@ int settings_finish(struct settings *settings, char *error, size_t error_size)
     return 0;
 }
 
-/* ---- print ---- */
+/* --- print ----------------------------------------------------------------------------------- */
 
 void settings_print_help(FILE *to)
 {

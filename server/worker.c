@@ -39,8 +39,8 @@ void worker_adopt(struct worker *worker, int fd)
 static void resume_held(struct worker *worker)
 {
     while (!list_is_empty(&worker->held) && !worker->port->is_full(worker->port)) {
-        struct connection *connection =
-            LIST_ENTRY(list_first(&worker->held), struct connection, held);
+        struct connection *connection = LIST_ENTRY(list_first(&worker->held), struct connection,
+                                                   held);
         connection_resume(connection);
     }
 }
@@ -50,7 +50,8 @@ void worker_end_tick(struct worker *worker)
     worker->counters.ticks++;
     resume_held(worker);
     worker->port->end_tick(worker->port);
-    /* What is touched again while this goes on (drained, so dispatched to) has its turn in the next tick. */
+    /* What is touched again while this goes on (drained, so dispatched to) has its turn in the next
+     * tick. */
     struct list now;
     list_init(&now);
     for (struct list_node *node; (node = list_pop(&worker->touched)) != NULL;)
@@ -95,11 +96,11 @@ void worker_shut_down(struct worker *worker)
     }
 }
 
-
 void worker_describe(const struct worker *worker)
 {
     const struct worker_counters *counters = &worker->counters;
-    log_info("state", LOG_NUM("loop", worker->loop.number), LOG_NUM("connections", worker->connection_count),
+    log_info("state", LOG_NUM("loop", worker->loop.number),
+             LOG_NUM("connections", worker->connection_count),
              LOG_NUM("connections_accepted", counters->connections_accepted),
              LOG_NUM("connections_closed", counters->connections_closed),
              LOG_NUM("ticks", counters->ticks), LOG_NUM("reads", counters->reads),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * worker: a loop with its connections, and the way to the engine. One thread's, but for worker_adopt.
+ * worker: a loop with its connections, and the way to the engine. One thread's, but for
+ * worker_adopt.
  */
 #ifndef STOATMQ_SERVER_WORKER_H
 #define STOATMQ_SERVER_WORKER_H
@@ -24,14 +25,16 @@ struct worker {
     struct port *port;
     const struct settings *settings;
     struct list connections; /* struct connection.by_worker */
-    struct list touched;     /* struct connection.touched: with output to be written when the tick ends */
-    struct list held;        /* struct connection.held: not read while the port is full */
-    struct buf start_frame;  /* connection.start, the same for all */
-    struct buf scratch;      /* a frame under construction */
+    struct list
+        touched;      /* struct connection.touched: with output to be written when the tick ends */
+    struct list held; /* struct connection.held: not read while the port is full */
+    struct buf start_frame; /* connection.start, the same for all */
+    struct buf scratch;     /* a frame under construction */
     uint32_t connection_count;
     uint64_t stop_by_ms; /* 0, or when connections that are left are dropped */
     bool stopped;
-    void (*on_stopped)(struct worker *worker); /* the last connection went, after worker_shut_down */
+    void (*on_stopped)(
+        struct worker *worker); /* the last connection went, after worker_shut_down */
     struct worker_counters counters;
 };
 
@@ -48,7 +51,8 @@ void worker_adopt(struct worker *worker, int fd);
 void worker_end_tick(struct worker *worker);
 void worker_on_timer(struct worker *worker);
 
-/* Asks all clients to close, with 320 CONNECTION_FORCED, and drops those who have not within a few seconds. */
+/* Asks all clients to close, with 320 CONNECTION_FORCED, and drops those who have not within a few
+ * seconds. */
 void worker_shut_down(struct worker *worker);
 
 /* Writes the counters to the log. */

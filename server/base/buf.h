@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * buf: an owned, growing byte buffer with big-endian appends. Zero-initialise it, or buf_init; buf_fini
- * frees. Growth doubles and never fails (mem.h). One thread at a time.
+ * buf: an owned, growing byte buffer with big-endian appends. Zero-initialise it, or buf_init;
+ * buf_fini frees. Growth doubles and never fails (mem.h). One thread at a time.
  */
 #ifndef STOATMQ_BASE_BUF_H
 #define STOATMQ_BASE_BUF_H
@@ -23,7 +23,8 @@ void buf_fini(struct buf *buf);
 /* The slow path of buf_reserve: makes room for MORE bytes behind the present size. */
 void buf_grow(struct buf *buf, size_t more);
 
-/* Room for MORE bytes, at least 1; returns where they go. The caller advances `size` by what it wrote. */
+/* Room for MORE bytes, at least 1; returns where they go. The caller advances `size` by what it
+ * wrote. */
 static inline uint8_t *buf_reserve(struct buf *buf, size_t more)
 {
     if (__builtin_expect(buf->capacity - buf->size < more, 0))

@@ -9,8 +9,8 @@
 
 #include "server/base/log.h"
 
-/* OpenSSL refuses only what the program cannot go on without: no entropy, no provider, no memory.
- */
+/* OpenSSL refuses only what the program cannot go on without: no entropy, no provider, no
+ * memory. */
 static void must(int result, const char *what)
 {
     if (result == 1)

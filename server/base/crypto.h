@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * crypto: the few things the program wants of OpenSSL outside TLS: random bytes, SHA-256, comparison in
- * constant time. Any thread.
+ * crypto: the few things the program wants of OpenSSL outside TLS: random bytes, SHA-256,
+ * comparison in constant time. Any thread.
  */
 #ifndef STOATMQ_BASE_CRYPTO_H
 #define STOATMQ_BASE_CRYPTO_H
@@ -10,7 +10,8 @@
 
 #define CRYPTO_SHA256_BYTES 32
 
-/* Fills TO with SIZE random bytes from the system's generator; a failure of that ends the process. */
+/* Fills TO with SIZE random bytes from the system's generator; a failure of that ends the
+ * process. */
 void crypto_random(void *to, size_t size);
 
 /* Hash of A followed by B. */
@@ -19,8 +20,9 @@ void crypto_sha256(struct slice a, struct slice b, uint8_t digest[CRYPTO_SHA256_
 /* Equal, in a time that depends on the sizes alone. */
 bool crypto_equal(struct slice a, struct slice b);
 
-/* Writes RANDOM as URL-safe base64 without padding (RFC 4648 section 5) and returns a slice of it; TEXT
- * holds at least CRYPTO_TOKEN_CHARS(random.size) characters. For generated names such as amq.gen-... */
+/* Writes RANDOM as URL-safe base64 without padding (RFC 4648 section 5) and returns a slice of it;
+ * TEXT holds at least CRYPTO_TOKEN_CHARS(random.size) characters. For generated names such as
+ * amq.gen-... */
 #define CRYPTO_TOKEN_CHARS(size) (((size)*4 + 2) / 3)
 struct slice crypto_token(uint8_t *text, struct slice random);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cursor: reads big-endian fields from a slice. The first read past the end sets `failed`, and every
- * later read answers zero or empty, so that a parser checks once, at its end. Owns nothing.
+ * cursor: reads big-endian fields from a slice. The first read past the end sets `failed`, and
+ * every later read answers zero or empty, so that a parser checks once, at its end. Owns nothing.
  */
 #ifndef STOATMQ_BASE_CURSOR_H
 #define STOATMQ_BASE_CURSOR_H
@@ -70,16 +70,16 @@ static inline uint64_t load_u64(const uint8_t *from)
     return __builtin_bswap64(value);
 }
 
-#define CURSOR_READER(name, type, load)                                                            \
-    static inline type name(struct cursor *cursor)                                                 \
-    {                                                                                              \
-        if (__builtin_expect(cursor_left(cursor) < sizeof(type), 0)) {                             \
-            cursor_fail(cursor);                                                                   \
-            return 0;                                                                              \
-        }                                                                                          \
-        type value = load(cursor->at);                                                             \
-        cursor->at += sizeof(type);                                                                \
-        return value;                                                                              \
+#define CURSOR_READER(name, type, load)                                \
+    static inline type name(struct cursor *cursor)                     \
+    {                                                                  \
+        if (__builtin_expect(cursor_left(cursor) < sizeof(type), 0)) { \
+            cursor_fail(cursor);                                       \
+            return 0;                                                  \
+        }                                                              \
+        type value = load(cursor->at);                                 \
+        cursor->at += sizeof(type);                                    \
+        return value;                                                  \
     }
 
 CURSOR_READER(cursor_u8, uint8_t, load_u8)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * env: what deterministic code may ask of the outside world, as function pointers, so that a test can
- * answer instead. Borrowed by whoever is given it; lives as long as the process or the test.
+ * env: what deterministic code may ask of the outside world, as function pointers, so that a test
+ * can answer instead. Borrowed by whoever is given it; lives as long as the process or the test.
  */
 #ifndef STOATMQ_BASE_ENV_H
 #define STOATMQ_BASE_ENV_H

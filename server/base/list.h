@@ -21,11 +21,12 @@ struct list {
 
 #define LIST_ENTRY(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
 
-#define list_for_each(it, list) for (struct list_node *it = (list)->head.next; it != &(list)->head; it = it->next)
+#define list_for_each(it, list) \
+    for (struct list_node *it = (list)->head.next; it != &(list)->head; it = it->next)
 
 /* Survives the unlinking of the element it stands on. */
-#define list_for_each_safe(it, list)                                                               \
-    for (struct list_node *it = (list)->head.next, *it##_next = it->next; it != &(list)->head;     \
+#define list_for_each_safe(it, list)                                                           \
+    for (struct list_node *it = (list)->head.next, *it##_next = it->next; it != &(list)->head; \
          it = it##_next, it##_next = it->next)
 
 static inline void list_init(struct list *list)

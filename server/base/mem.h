@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * mem: the program's allocator calls. What the program sizes itself comes from mem_alloc, which ends
- * the process with a clear line when memory is exhausted; what a peer sizes comes from mem_try_alloc,
- * whose caller turns NULL into an error for that peer. Any thread.
+ * mem: the program's allocator calls. What the program sizes itself comes from mem_alloc, which
+ * ends the process with a clear line when memory is exhausted; what a peer sizes comes from
+ * mem_try_alloc, whose caller turns NULL into an error for that peer. Any thread.
  */
 #ifndef STOATMQ_BASE_MEM_H
 #define STOATMQ_BASE_MEM_H

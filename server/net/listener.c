@@ -155,5 +155,6 @@ bool address_is_loopback(int fd)
     if (address.any.sa_family == AF_INET)
         return ntohl(address.in4.sin_addr.s_addr) >> 24 == 127;
     return IN6_IS_ADDR_LOOPBACK(&address.in6.sin6_addr) ||
-           (IN6_IS_ADDR_V4MAPPED(&address.in6.sin6_addr) && address.in6.sin6_addr.s6_addr[12] == 127);
+           (IN6_IS_ADDR_V4MAPPED(&address.in6.sin6_addr) &&
+            address.in6.sin6_addr.s6_addr[12] == 127);
 }

@@ -22,8 +22,8 @@ struct listener {
     uint64_t paused_until_ms; /* out of descriptors: no accepting until then */
 };
 
-/* Binds ADDRESS (numeric; "::" takes IPv4 as well, and falls back to 0.0.0.0 where there is no IPv6) and PORT and listens. 0, or a
- * negative errno. */
+/* Binds ADDRESS (numeric; "::" takes IPv4 as well, and falls back to 0.0.0.0 where there is no
+ * IPv6) and PORT and listens. 0, or a negative errno. */
 int listener_open(struct listener *listener, struct loop *loop, const char *address, uint16_t port,
                   unsigned backlog) __attribute__((warn_unused_result));
 
@@ -32,7 +32,8 @@ void listener_tick(struct listener *listener);
 
 void listener_close(struct listener *listener);
 
-/* Writes "ADDRESS:PORT" of the socket's own or its peer's end, an IPv4 one mapped into IPv6 as IPv4; "unknown" when there is none. */
+/* Writes "ADDRESS:PORT" of the socket's own or its peer's end, an IPv4 one mapped into IPv6 as
+ * IPv4; "unknown" when there is none. */
 void address_text(int fd, bool peer, char text[ADDRESS_TEXT_BYTES]);
 
 /* Does the connection come from this machine's loopback? */

@@ -55,8 +55,8 @@ static void on_wake(uv_async_t *wake)
         uv_stop(&loop->uv);
 }
 
-int loop_init(struct loop *loop, unsigned number, size_t read_buffer_bytes, const struct loop_hooks *hooks,
-              void *context)
+int loop_init(struct loop *loop, unsigned number, size_t read_buffer_bytes,
+              const struct loop_hooks *hooks, void *context)
 {
     *loop = (struct loop){.hooks = *hooks,
                           .context = context,
@@ -124,7 +124,11 @@ void loop_post(struct loop *loop, struct parcel *parcel)
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct watch *watch = (struct watch *)(void *)poll;
-    watch->ready(watch, status < 0 ? UV_READABLE | UV_WRITABLE : events);
+    if (status < 0) {
+        watch->events = 0; /* libuv has stopped to watch */
+        events = WATCH_FAILED;
+    }
+    watch->ready(watch, events);
 }
 
 int watch_open(struct watch *watch, struct loop *loop, int fd, int events,

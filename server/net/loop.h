@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * loop: one thread's event loop on libuv, with what its connections share: the read buffer, the pool of
- * output chunks, the clock of this tick. Everything that happened in one poll is one tick; when it ends,
- * `end_tick` is called once. Owner's thread only, but for loop_post and loop_stop.
+ * loop: one thread's event loop on libuv, with what its connections share: the read buffer, the
+ * pool of output chunks, the clock of this tick. Everything that happened in one poll is one tick;
+ * when it ends, `end_tick` is called once. Owner's thread only, but for loop_post and loop_stop.
  */
 #ifndef STOATMQ_NET_LOOP_H
 #define STOATMQ_NET_LOOP_H
@@ -43,9 +43,10 @@ struct loop {
     bool stopping;
 };
 
-/* Prepares a loop; HOOKS are copied. READ_BUFFER_BYTES: how much one read takes at most. 0 or a negative errno. */
-int loop_init(struct loop *loop, unsigned number, size_t read_buffer_bytes, const struct loop_hooks *hooks,
-              void *context) __attribute__((warn_unused_result));
+/* Prepares a loop; HOOKS are copied. READ_BUFFER_BYTES: how much one read takes at most. 0 or a
+ * negative errno. */
+int loop_init(struct loop *loop, unsigned number, size_t read_buffer_bytes,
+              const struct loop_hooks *hooks, void *context) __attribute__((warn_unused_result));
 
 /* Frees a loop that does not run and whose watches are closed. */
 void loop_fini(struct loop *loop);
@@ -68,6 +69,10 @@ static inline uint64_t loop_now_ms(const struct loop *loop)
     return uv_now(&loop->uv);
 }
 
+/* Beside UV_READABLE and UV_WRITABLE: the socket is in error (the peer has reset it); what it had
+ * received may still be read. It is not watched any more. */
+#define WATCH_FAILED 0x100
+
 /* A file descriptor that is watched. Embedded in its owner. */
 struct watch {
     uv_poll_t poll;
@@ -84,7 +89,8 @@ int watch_open(struct watch *watch, struct loop *loop, int fd, int events,
 /* Watches for EVENTS from now on; 0 for nothing. */
 void watch_set(struct watch *watch, int events);
 
-/* Stops watching, closes FD, and calls CLOSED, after which the watch's memory is free, in a later tick. */
+/* Stops watching, closes FD, and calls CLOSED, after which the watch's memory is free, in a later
+ * tick. */
 void watch_close(struct watch *watch, void (*closed)(struct watch *watch));
 
 #endif

@@ -82,7 +82,8 @@ static void append(struct output *output, struct output_segment *segment)
 
 static bool has_room(const struct output_segment *segment, size_t bytes)
 {
-    return segment != NULL && segment->release == NULL && OUTPUT_CHUNK_BYTES - segment->end >= bytes;
+    return segment != NULL && segment->release == NULL &&
+           OUTPUT_CHUNK_BYTES - segment->end >= bytes;
 }
 
 uint8_t *output_reserve(struct output *output, size_t bytes)
@@ -120,7 +121,8 @@ void output_copy(struct output *output, struct slice bytes)
     }
 }
 
-void output_refer(struct output *output, struct slice bytes, void *owner, void (*release)(void *owner))
+void output_refer(struct output *output, struct slice bytes, void *owner,
+                  void (*release)(void *owner))
 {
     struct output_segment *segment = mem_alloc(sizeof *segment);
     segment->data = bytes.data;
@@ -157,8 +159,8 @@ int output_write(struct output *output, int fd)
         struct iovec parts[WRITE_SEGMENTS];
         int count = 0;
         size_t offered = 0;
-        for (struct output_segment *segment = output->first; segment != NULL && count < WRITE_SEGMENTS;
-             segment = segment->next) {
+        for (struct output_segment *segment = output->first;
+             segment != NULL && count < WRITE_SEGMENTS; segment = segment->next) {
             parts[count].iov_base = (void *)(segment->data + segment->begin);
             parts[count].iov_len = segment->end - segment->begin;
             offered += parts[count++].iov_len;
@@ -176,4 +178,3 @@ int output_write(struct output *output, int fd)
     }
     return 0;
 }
-

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * output: bytes on their way to a socket: small things are copied into chunks, large ones stay with their owner and
- * are referred to. Written with one writev when the tick ends. Chunks come from and go back to the loop's pool, so that
- * a connection with nothing to say holds none. One loop's thread only.
+ * output: bytes on their way to a socket: small things are copied into chunks, large ones stay with
+ * their owner and are referred to. Written with one writev when the tick ends. Chunks come from and
+ * go back to the loop's pool, so that a connection with nothing to say holds none. One loop's
+ * thread only.
  */
 #ifndef STOATMQ_NET_OUTPUT_H
 #define STOATMQ_NET_OUTPUT_H
@@ -31,7 +32,8 @@ void output_fini(struct output *output);
 
 void output_pool_fini(struct output_pool *pool);
 
-/* Room for BYTES (at most OUTPUT_CHUNK_BYTES) in one piece; the caller fills it all, and output_commit counts it. */
+/* Room for BYTES (at most OUTPUT_CHUNK_BYTES) in one piece; the caller fills it all, and
+ * output_commit counts it. */
 uint8_t *output_reserve(struct output *output, size_t bytes);
 void output_commit(struct output *output, size_t bytes);
 
@@ -39,9 +41,11 @@ void output_commit(struct output *output, size_t bytes);
 void output_copy(struct output *output, struct slice bytes);
 
 /* Appends BYTES without a copy: they stay valid until RELEASE is called with OWNER. */
-void output_refer(struct output *output, struct slice bytes, void *owner, void (*release)(void *owner));
+void output_refer(struct output *output, struct slice bytes, void *owner,
+                  void (*release)(void *owner));
 
-/* Writes as much as FD takes. 0, or -errno; EAGAIN is no error: look at `bytes` to see what is left. */
+/* Writes as much as FD takes. 0, or -errno; EAGAIN is no error: look at `bytes` to see what is
+ * left. */
 int output_write(struct output *output, int fd);
 
 #endif

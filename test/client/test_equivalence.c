@@ -165,6 +165,18 @@ static void zero_expires_closes_channel_406(void **state)
     expect_invalid(*state, table_int("x-expires", 0), "x-expires", "{value_zero,0}");
 }
 
+static void times_above_ten_years_close_channel_406(void **state)
+{
+    static const char *const names[] = {"x-message-ttl", "x-expires"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        amqp_table_entry_t value = {
+            .key = str(names[i]),
+            .value = {.kind = AMQP_FIELD_KIND_I64, .value.i64 = 315360000001}};
+        expect_invalid(*state, value, names[i], "{value_too_large,315360000001}");
+    }
+}
+
 static void strings_for_ints_close_channel_406(void **state)
 {
     struct channel *ch = *state;
@@ -243,6 +255,7 @@ int main(void)
         behaviour(classic_is_the_default_queue_type),
         behaviour(negative_values_close_channel_406),
         behaviour(zero_expires_closes_channel_406),
+        behaviour(times_above_ten_years_close_channel_406),
         behaviour(strings_for_ints_close_channel_406),
         behaviour(ints_for_strings_close_channel_406),
         behaviour(dead_letter_exchange_that_is_no_string_closes_channel_406),

@@ -255,6 +255,17 @@ static void negative_expiration_closes_channel_406(void **state)
                          "PRECONDITION_FAILED - invalid expiration '-1': {value_negative,-1}");
 }
 
+static void expiration_of_ten_years_is_accepted(void **state)
+{
+    struct channel *ch = *state;
+    const char *queue = declared(ch);
+
+    publish_expiring(ch, queue, "315360000000");
+    expect_got(ch, queue, "x");
+    publish_expiring(ch, queue, "+00315360000000");
+    expect_got(ch, queue, "x");
+}
+
 static void expiration_too_large_closes_channel_406(void **state)
 {
     struct channel *ch = *state;
@@ -341,6 +352,7 @@ int main(void)
         behaviour(expiration_with_rest_closes_channel_406),
         behaviour(empty_expiration_closes_channel_406),
         behaviour(negative_expiration_closes_channel_406),
+        behaviour(expiration_of_ten_years_is_accepted),
         behaviour(expiration_too_large_closes_channel_406),
         behaviour(cc_and_bcc_route_further_keys_one_copy_each),
         behaviour(cc_counts_as_a_route_for_mandatory),

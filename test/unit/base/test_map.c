@@ -67,8 +67,8 @@ static void random_operations_agree_with_a_plain_array(void **state)
     map_init(&map);
     size_t present = 0;
     for (size_t step = 0; step < STEPS; step++) {
-        /* Phases that fill and that drain, so that runs are long and the table grows and shrinks.
-         */
+        /* Phases that fill and that drain, so that runs are long and the table grows and
+         * shrinks. */
         bool filling = step / 10000 % 2 == 0;
         struct thing *thing = &things[next_random(&seed) % NAMES];
         bool add = next_random(&seed) % 10 < (filling ? 8 : 2);
