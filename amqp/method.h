@@ -78,7 +78,8 @@ enum method_error {
 
 /* Decodes a method frame's PAYLOAD (class id, method id, fields) into METHOD, whose slices borrow
  * PAYLOAD. Returns METHOD_OK or the first error; METHOD's id is set whenever the class and method
- * are known, METHOD_NONE otherwise. AMQP 0-9-1 sections 2.3.5.1 and 4.2.4. */
+ * are known, METHOD_NONE otherwise; with METHOD_BAD_UTF8 all fields are filled in all the same.
+ * AMQP 0-9-1 sections 2.3.5.1 and 4.2.4. */
 int method_decode(struct slice payload, struct method *method) __attribute__((warn_unused_result));
 
 /* Appends METHOD's payload to OUT. Short strings over 255 octets are a failed check. */

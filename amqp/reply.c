@@ -34,9 +34,12 @@ enum reply_level reply_level(uint16_t code)
  * character in two; returns its size then. */
 static size_t cut(char *text)
 {
-    size_t size = REPLY_TEXT_MAX - (sizeof ELLIPSIS - 1);
-    for (size_t back = 0; back < 3 && (text[size] & 0xC0) == 0x80; back++)
+    const size_t room = REPLY_TEXT_MAX - (sizeof ELLIPSIS - 1);
+    size_t size = room;
+    while (size > room - 3 && (text[size] & 0xC0) == 0x80)
         size--;
+    if ((text[size] & 0xC0) == 0x80)
+        size = room; /* no UTF-8 at all: nothing to spare */
     memcpy(text + size, ELLIPSIS, sizeof ELLIPSIS - 1);
     return size + sizeof ELLIPSIS - 1;
 }

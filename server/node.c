@@ -89,7 +89,7 @@ static void random_bytes(void *context, void *to, size_t size)
 static void post(struct loop *loop, enum node_parcel_kind kind, int fd)
 {
     struct node_parcel *parcel = mem_zalloc(sizeof *parcel);
-    parcel->parcel.kind = kind;
+    parcel->parcel.kind = (int)kind;
     parcel->fd = fd;
     loop_post(loop, &parcel->parcel);
 }

@@ -66,6 +66,13 @@ static struct slice get_slice(struct cursor *cursor)
     return cursor_bytes(cursor, size);
 }
 
+/* Reads what put_method wrote. A text of ours may repeat a peer's octets that are no UTF-8. */
+static void get_method(struct cursor *cursor, struct method *method)
+{
+    int status = method_decode(get_slice(cursor), method);
+    CHECK_ID(status == METHOD_OK || status == METHOD_BAD_UTF8, method->id);
+}
+
 #define GET(cursor, value) memcpy(&(value), cursor_bytes(cursor, sizeof(value)).data, sizeof(value))
 
 /* --- batches --------------------------------------------------------------------------------- */
@@ -202,7 +209,7 @@ static void work_record(struct engine *engine, const struct record *front, struc
         command.publish.immediate = front->flags & FLAG_IMMEDIATE;
         break;
     case COMMAND_METHOD:
-        CHECK(method_decode(get_slice(&cursor), &method) == METHOD_OK);
+        get_method(&cursor, &method);
         command.method = &method;
         break;
     case COMMAND_DRAINED:
@@ -313,7 +320,7 @@ static void receive_record(const struct record *front, struct slice body)
         effect.consumer_tag = get_slice(&cursor);
     }
     if (effect.kind == EFFECT_METHOD || effect.kind == EFFECT_CONTENT) {
-        CHECK(method_decode(get_slice(&cursor), &method) == METHOD_OK);
+        get_method(&cursor, &method);
         effect.method = &method;
     }
     CHECK(!cursor.failed);

@@ -13,16 +13,17 @@
 enum { NAMES_MAX = 256, NAME_SIZE = 256 };
 
 static struct client *clients; /* all that are open in this test */
+enum name_kind { NAME_OTHER, NAME_QUEUE, NAME_EXCHANGE };
 static struct {
     char text[NAME_SIZE];
-    enum { NAME_OTHER, NAME_QUEUE, NAME_EXCHANGE } kind;
+    enum name_kind kind;
 } names[NAMES_MAX];
 static size_t names_count;
 
 /* ---- names -------------------------------------------------------------------------------------
  */
 
-static const char *new_name(const char *prefix, int kind)
+static const char *new_name(const char *prefix, enum name_kind kind)
 {
     static unsigned long run;
     static unsigned serial;
