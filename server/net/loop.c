@@ -163,8 +163,8 @@ static void on_closed(uv_handle_t *handle)
 void watch_close(struct watch *watch, void (*closed)(struct watch *watch))
 {
     watch->closed = closed;
-    uv_poll_stop(&watch->poll);
-    close(watch->fd);
-    watch->fd = -1;
     uv_close((uv_handle_t *)&watch->poll, on_closed);
+    close(watch->fd); /* now that libuv has let go of the number, which another thread may get at
+                         once */
+    watch->fd = -1;
 }
