@@ -9,6 +9,9 @@
 #include "exchange/tx.h"
 #include "server/base/mem.h"
 
+/* How many deliveries ahead of the one being settled its message is fetched into the cache. */
+#define SETTLE_PREFETCH 6
+
 struct channel *channel_open(struct session *session, uint16_t number)
 {
     struct channel *channel = mem_zalloc(sizeof *channel);
@@ -89,6 +92,8 @@ static void settle_up_to(struct channel *channel, const struct settlement *settl
         struct unacked *entry = unacked_at(&channel->unacked, i);
         if (settlement->tag != 0 && entry->tag > settlement->tag)
             break;
+        if (i + SETTLE_PREFETCH < channel->unacked.count)
+            __builtin_prefetch(unacked_at(&channel->unacked, i + SETTLE_PREFETCH)->message);
         if (entry->state == UNACKED_LIVE)
             settle_or_hold(channel, entry, settlement);
     }

@@ -7,6 +7,9 @@
 #define BLOCK_MESSAGES  508 /* a block is then 4 KiB */
 #define POOL_BLOCKS_MAX 64
 
+#define PREFETCH_DISTANCE 6
+#define PREFETCH_LINE     64
+
 struct deque_block {
     struct deque_block *next;
     uint64_t first_position; /* of messages[0] */
@@ -90,4 +93,14 @@ struct message *deque_pop(struct deque *deque, struct deque_pool *pool, uint64_t
         give_block(pool, block);
     }
     return message;
+}
+
+void deque_prefetch(const struct deque *deque)
+{
+    const struct deque_block *block = deque->head;
+    if (block != NULL && block->begin + PREFETCH_DISTANCE < block->end) {
+        const char *message = (const char *)block->messages[block->begin + PREFETCH_DISTANCE];
+        __builtin_prefetch(message);
+        __builtin_prefetch(message + PREFETCH_LINE);
+    }
 }

@@ -187,6 +187,7 @@ void queue_dispatch(struct queue *queue)
         if (consumer == NULL)
             return;
         struct returned_entry entry;
+        deque_prefetch(&queue->ready);
         CHECK(queue_take(queue, &entry));
         consumer_deliver(consumer, &entry);
     }
