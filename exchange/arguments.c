@@ -178,6 +178,16 @@ int arguments_check_queue(struct slice arguments, const struct resource *resourc
     return 0;
 }
 
+void arguments_without_effect(struct slice arguments, void (*tell)(void *context, const char *key),
+                              void *context)
+{
+    struct table_value value;
+    for (size_t i = 0; i < QUEUE_ARGUMENT_COUNT; i++)
+        if (strcmp(queue_arguments[i].key, QUEUE_TYPE) != 0 &&
+            table_find(arguments, slice_from_string(queue_arguments[i].key), &value))
+            tell(context, queue_arguments[i].key);
+}
+
 int arguments_check_exchange(struct slice arguments, const struct resource *resource,
                              struct reply_error *error)
 {

@@ -20,6 +20,11 @@ struct resource {
 int arguments_check_queue(struct slice arguments, const struct resource *resource,
                           struct reply_error *error) __attribute__((warn_unused_result));
 
+/* Calls TELL for each argument that is known and checked, but that this version does nothing with.
+ */
+void arguments_without_effect(struct slice arguments, void (*tell)(void *context, const char *key),
+                              void *context);
+
 /* Checks the alternate exchange's type. */
 int arguments_check_exchange(struct slice arguments, const struct resource *resource,
                              struct reply_error *error) __attribute__((warn_unused_result));

@@ -21,8 +21,8 @@ enum command_kind {
     COMMAND_PUBLISH,      /* channel, publish: a basic.publish with its content */
     COMMAND_FAIL,    /* channel, fail: the client broke a rule that the connection's side checks */
     COMMAND_DRAINED, /* drained_bytes of what the session was sent have left the process */
-    COMMAND_SESSION_CLOSE, /* the connection is gone; answered by EFFECT_GONE, after which session
-                              is freed */
+    COMMAND_SESSION_CLOSE, /* the connection is gone for close_reason; answered by EFFECT_GONE,
+                              after which session is freed */
     COMMAND_DURABLE,       /* durable_lsn: the store is durable up to here; no session */
 };
 
@@ -63,6 +63,7 @@ struct command {
         struct command_publish publish;
         struct command_fail fail;
         uint64_t drained_bytes;
+        const char *close_reason; /* for the log; lives as long as the process */
         uint64_t durable_lsn;
     };
 };

@@ -33,7 +33,8 @@ void deque_push(struct deque *deque, struct deque_pool *pool, uint64_t position,
 /* Takes the first message with its reference, and its position; NULL when empty. */
 struct message *deque_pop(struct deque *deque, struct deque_pool *pool, uint64_t *position);
 
-/* Has the memory of messages a few places ahead of the first brought near; before a run of deque_pop. */
+/* Has the memory of messages a few places ahead of the first brought near; before a run of
+ * deque_pop. */
 void deque_prefetch(const struct deque *deque);
 
 static inline bool deque_is_empty(const struct deque *deque)

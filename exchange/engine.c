@@ -7,6 +7,7 @@
  */
 #include "exchange/engine.h"
 
+#include "amqp/table.h"
 #include "exchange/channel.h"
 #include "exchange/handlers.h"
 #include "exchange/publish.h"
@@ -50,6 +51,7 @@ struct engine *engine_new(const struct engine_config *config)
     struct engine *engine = mem_zalloc(sizeof *engine);
     engine->env = config->env;
     engine->store = config->store;
+    engine->connection_max = config->connection_max;
     engine->consumer_max_per_channel = config->consumer_max_per_channel;
     engine->route_cache_entries = config->route_cache_entries;
     list_init(&engine->sessions);
@@ -69,6 +71,9 @@ struct engine *engine_new(const struct engine_config *config)
 void engine_free(struct engine *engine)
 {
     CHECK(list_is_empty(&engine->sessions));
+    struct store_ram nowhere; /* that we end deletes nothing: the store must not hear of it */
+    store_ram_init(&nowhere);
+    engine->store = &nowhere.store;
     uint32_t position = 0;
     for (struct vhost *vhost; (vhost = map_next(&engine->vhosts, &position)) != NULL;)
         vhost_free(vhost);
@@ -134,9 +139,13 @@ static void open_session(struct engine *engine, const struct command *command)
     list_append(&engine->sessions, &session->by_engine);
 }
 
-static void close_session(struct engine *engine, struct session *session)
+static void close_session(struct engine *engine, struct session *session, const char *reason)
 {
+    log_info("connection_closed", LOG_NUM("id", session->id),
+             LOG_BYTES("connection", session->name), LOG_STR("reason", reason));
     session_shut(session);
+    if (session->vhost != NULL)
+        engine->connection_count--;
     list_remove(&session->by_engine);
     engine->counters.sessions_closed++;
     session_emit(session, &(struct effect){.kind = EFFECT_GONE});
@@ -168,13 +177,33 @@ static void login(struct session *session, const struct command_login *login)
     session_emit(session, &(struct effect){.kind = EFFECT_LOGIN, .accepted = accepted});
 }
 
+/* A text among the client's properties, or nothing. */
+static struct slice client_property(const struct session *session, struct slice name)
+{
+    struct table_value value;
+    return table_find(session->client_properties, name, &value) && value.type == TABLE_LONGSTR
+               ? value.bytes
+               : SLICE_EMPTY;
+}
+
 static int open_vhost(struct session *session, struct slice name, struct reply_error *error)
 {
-    struct vhost *vhost = map_get(&session->engine->vhosts, name);
+    struct engine *engine = session->engine;
+    struct vhost *vhost = map_get(&engine->vhosts, name);
     if (vhost == NULL)
         return reply_error(error, REPLY_NOT_ALLOWED, "vhost %.*s not found", SLICE_ARGS(name));
+    if (engine->connection_max != 0 && engine->connection_count >= engine->connection_max)
+        return reply_error(error, REPLY_NOT_ALLOWED,
+                           "connection refused: node connection limit (%u) is reached",
+                           engine->connection_max);
+    engine->connection_count++;
     session->vhost = vhost;
     session->state = SESSION_RUNNING;
+    log_info("connection_opened", LOG_NUM("id", session->id),
+             LOG_BYTES("connection", session->name), LOG_BYTES("user", session->user->name),
+             LOG_BYTES("vhost", name),
+             LOG_BYTES("client_name", client_property(session, SLICE_LITERAL("connection_name"))),
+             LOG_BYTES("product", client_property(session, SLICE_LITERAL("product"))));
     session_send(session, 0, &(struct method){.id = METHOD_CONNECTION_OPEN_OK});
     return 0;
 }
@@ -281,7 +310,7 @@ static void apply(struct engine *engine, const struct command *command)
         open_session(engine, command);
         break;
     case COMMAND_SESSION_CLOSE:
-        close_session(engine, session);
+        close_session(engine, session, command->close_reason);
         break;
     case COMMAND_DURABLE:
         CHECK_ID(command->durable_lsn >= engine->durable_lsn, command->durable_lsn);

@@ -21,6 +21,7 @@ struct engine_config {
     struct store *store;
     struct slice default_vhost, default_user, default_pass;
     bool default_user_loopback_only;
+    uint32_t connection_max;           /* 0: no limit */
     uint32_t consumer_max_per_channel; /* 0: no limit */
     uint32_t route_cache_entries;
 };
@@ -29,6 +30,8 @@ struct engine {
     const struct env *env;
     struct store *store;
     uint64_t durable_lsn;
+    uint32_t connection_max;
+    uint32_t connection_count; /* sessions that have opened a vhost */
     uint32_t consumer_max_per_channel;
     uint32_t route_cache_entries;
     struct map vhosts;

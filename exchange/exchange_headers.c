@@ -61,7 +61,8 @@ static double number_of(const struct table_value *value)
     return value->type == TABLE_TIMESTAMP ? (double)value->timestamp : (double)value->integer;
 }
 
-/* Numbers of all kinds compare by value, texts and bytes by their octets, the rest as arguments do. */
+/* Numbers of all kinds compare by value, texts and bytes by their octets, the rest as arguments do.
+ */
 static bool values_match(const struct table_value *wanted, const struct table_value *actual)
 {
     if (is_number(wanted) && is_number(actual) && wanted->type != actual->type &&

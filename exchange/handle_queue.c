@@ -4,6 +4,7 @@
 #include "exchange/queue.h"
 #include "exchange/reply_to.h"
 #include "server/base/crypto.h"
+#include "server/base/log.h"
 #include "server/base/mem.h"
 
 #define GENERATED_RANDOM_BYTES 16
@@ -135,11 +136,18 @@ static int declare_reply_to(struct channel *channel, struct slice name, bool now
     return 0;
 }
 
+static void warn_of_argument(void *name, const char *key)
+{
+    log_warning("argument_without_effect", LOG_BYTES("queue", *(const struct slice *)name),
+                LOG_STR("argument", key));
+}
+
 static int declare_new(struct channel *channel, struct slice name,
                        const struct method_queue_declare *declared, struct reply_error *error)
 {
     struct vhost *vhost = channel_vhost(channel);
-    if (slice_starts_with(declared->queue, SLICE_LITERAL("amq.")))
+    uint8_t room[NAME_BYTES_MAX];
+    if (slice_starts_with(handler_clean_name(declared->queue, room), SLICE_LITERAL("amq.")))
         return reply_error(error, REPLY_ACCESS_REFUSED,
                            "queue name '%.*s' contains reserved prefix 'amq.*'", SLICE_ARGS(name));
     if (arguments_check_queue(declared->arguments, &(struct resource){"queue", name, vhost->name},
@@ -152,6 +160,7 @@ static int declare_new(struct channel *channel, struct slice name,
                                    .owner = declared->exclusive ? channel->session : NULL,
                                    .arguments = declared->arguments,
                                });
+    arguments_without_effect(declared->arguments, warn_of_argument, &name);
     return 0;
 }
 

@@ -38,7 +38,8 @@ int reply_to_consume(struct channel *channel, const struct method_basic_consume 
                      struct slice consumer_tag, struct reply_error *error)
     __attribute__((warn_unused_result));
 
-/* Delivers a message whose routing key is an address, when somebody is there; the caller keeps its reference. */
+/* Delivers a message whose routing key is an address, when somebody is there; the caller keeps its
+ * reference. */
 void reply_to_deliver(const struct channel *publisher, struct message *message);
 
 #endif

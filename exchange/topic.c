@@ -17,7 +17,7 @@ struct topic_node {
     struct topic_node *star, *hash; /* the children `*` and `#` */
     struct list elements;
     struct topic_node *next[2]; /* in the list of active nodes, of even and of odd steps */
-    uint64_t stamp;             /* the last step that listed it; in the root: the last stamp given */
+    uint64_t stamp; /* the last step that listed it; in the root: the last stamp given */
     uint8_t word_bytes;
     uint8_t word[];
 };

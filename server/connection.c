@@ -99,7 +99,6 @@ void connection_drop(struct connection *connection, const char *reason)
 {
     if (connection->phase == CONNECTION_DEAD)
         return;
-    log_debug("connection_closed", LOG_STR("reason", reason));
     connection->phase = CONNECTION_DEAD;
     if (list_node_is_linked(&connection->touched))
         list_remove(&connection->touched);
@@ -107,7 +106,8 @@ void connection_drop(struct connection *connection, const char *reason)
         list_remove(&connection->held);
     output_fini(&connection->output);
     watch_close(&connection->watch, on_socket_closed);
-    connection_apply(connection, &(struct command){.kind = COMMAND_SESSION_CLOSE});
+    connection_apply(connection,
+                     &(struct command){.kind = COMMAND_SESSION_CLOSE, .close_reason = reason});
 }
 
 void connection_linger(struct connection *connection)
@@ -332,7 +332,6 @@ static void heartbeat(struct connection *connection, uint64_t now)
     if (interval_ms == 0)
         return;
     if (wants_input(connection) && now - connection->read_ms > 2 * interval_ms) {
-        log_warning("missed_heartbeats", LOG_NUM("interval_s", connection->heartbeat_s));
         connection_drop(connection, "missed heartbeats");
     } else if (now - connection->written_ms >= interval_ms / 2) {
         static const uint8_t frame[] = {FRAME_HEARTBEAT, 0, 0, 0, 0, 0, 0, FRAME_END};

@@ -97,7 +97,7 @@ void connection_on_timer(struct connection *connection);
 /* Parses what was held back; when reading may go on. */
 void connection_resume(struct connection *connection);
 
-/* Drops the connection at once. REASON goes to the log. */
+/* Drops the connection at once. REASON goes to the log, and lives as long as the process. */
 void connection_drop(struct connection *connection, const char *reason);
 
 /* Sends what is to be sent, then waits for the client to close. */

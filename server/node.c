@@ -244,6 +244,7 @@ static struct engine *start_engine(struct node *node)
         .default_user = slice_from_string(settings->default_user),
         .default_pass = slice_from_string(settings->default_pass),
         .default_user_loopback_only = settings->loopback_guest,
+        .connection_max = settings->connection_max,
         .consumer_max_per_channel = settings->consumer_max_per_channel,
         .route_cache_entries = settings->route_cache_entries,
     });

@@ -139,6 +139,8 @@ static void put_command(struct buf *records, const struct command *command)
         put_slice(records, command->open.name);
         break;
     case COMMAND_SESSION_CLOSE:
+        PUT(records, command->close_reason);
+        break;
     case COMMAND_DURABLE:
         break;
     }
@@ -228,6 +230,8 @@ static void work_record(struct engine *engine, const struct record *front, struc
         get_open(&cursor, &command);
         break;
     case COMMAND_SESSION_CLOSE:
+        GET(&cursor, command.close_reason);
+        break;
     case COMMAND_DURABLE:
         break;
     }

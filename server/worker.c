@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/worker.h"
 
-#include <unistd.h>
-
 #include "server/base/log.h"
 #include "server/connection.h"
 
@@ -26,12 +24,6 @@ void worker_fini(struct worker *worker)
 
 void worker_adopt(struct worker *worker, int fd)
 {
-    const struct settings *settings = worker->settings;
-    if (settings->connection_max != 0 && worker->connection_count >= settings->connection_max) {
-        log_warning("connection_refused", LOG_STR("reason", "connection_max is reached"));
-        close(fd);
-        return;
-    }
     worker->counters.connections_accepted++;
     (void)connection_new(worker, fd);
 }

@@ -312,8 +312,8 @@ struct client *client_open(struct harness *harness, uint32_t unwritten_max)
 
 void client_close(struct client *client)
 {
-    engine_apply(client->harness->engine, &(struct command){.kind = COMMAND_SESSION_CLOSE,
-                                                            .session = client->session});
+    engine_apply(client->harness->engine,
+                 &(struct command){.kind = COMMAND_SESSION_CLOSE, .session = client->session});
     CHECK(client->session == NULL);
 }
 
@@ -348,14 +348,14 @@ void client_channel(struct client *client, uint16_t number)
 
 void client_queue(struct client *client, uint16_t channel, const char *name, unsigned flags)
 {
-    client_send(client, channel,
-                &(struct method){.id = METHOD_QUEUE_DECLARE,
-                                 .queue_declare = {.queue = S(name),
-                                                   .durable = (flags & DECLARE_DURABLE) != 0,
-                                                   .exclusive = (flags & DECLARE_EXCLUSIVE) != 0,
-                                                   .auto_delete =
-                                                       (flags & DECLARE_AUTO_DELETE) != 0,
-                                                   .nowait = true}});
+    client_send(
+        client, channel,
+        &(struct method){.id = METHOD_QUEUE_DECLARE,
+                         .queue_declare = {.queue = S(name),
+                                           .durable = (flags & DECLARE_DURABLE) != 0,
+                                           .exclusive = (flags & DECLARE_EXCLUSIVE) != 0,
+                                           .auto_delete = (flags & DECLARE_AUTO_DELETE) != 0,
+                                           .nowait = true}});
 }
 
 void client_exchange(struct client *client, uint16_t channel, const char *name, const char *type,
@@ -438,11 +438,10 @@ void client_ack(struct client *client, uint16_t channel, uint64_t tag, bool mult
 
 void client_nack(struct client *client, uint16_t channel, uint64_t tag, bool multiple, bool requeue)
 {
-    client_send(
-        client, channel,
-        &(struct method){
-            .id = METHOD_BASIC_NACK,
-            .basic_nack = {.delivery_tag = tag, .multiple = multiple, .requeue = requeue}});
+    client_send(client, channel,
+                &(struct method){
+                    .id = METHOD_BASIC_NACK,
+                    .basic_nack = {.delivery_tag = tag, .multiple = multiple, .requeue = requeue}});
 }
 
 void client_get(struct client *client, uint16_t channel, const char *queue, bool no_ack)
@@ -459,14 +458,14 @@ void client_publish_with(struct client *client, uint16_t channel, const char *ex
     struct buf encoded = {0};
     size_t size = strlen(body);
     properties_encode(properties, &encoded);
-    struct message *message =
-        message_new(S(exchange), S(key), buf_slice(&encoded), (uint32_t)size, (uint32_t)size);
+    struct message *message = message_new(S(exchange), S(key), buf_slice(&encoded), (uint32_t)size,
+                                          (uint32_t)size);
     buf_fini(&encoded);
     CHECK(message != NULL);
     memcpy(message_body(message), body, size);
     message_seal(message);
-    unsigned inspected =
-        PROPERTY_USER_ID | PROPERTY_EXPIRATION | PROPERTY_HEADERS | PROPERTY_REPLY_TO;
+    unsigned inspected = PROPERTY_USER_ID | PROPERTY_EXPIRATION | PROPERTY_HEADERS |
+                         PROPERTY_REPLY_TO;
     message->flags = (uint8_t)((flags & PUBLISH_PERSISTENT ? MESSAGE_PERSISTENT : 0) |
                                (properties->flags & inspected ? MESSAGE_INSPECT : 0));
     engine_apply(client->harness->engine,

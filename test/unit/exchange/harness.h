@@ -135,7 +135,8 @@ void client_forget(struct client *client);
 /* The client has read BYTES of its deliveries, or all. */
 void client_drain(struct client *client, uint64_t bytes);
 
-/* --- methods, shorter ------------------------------------------------------------------------------
+/* --- methods, shorter
+ * ------------------------------------------------------------------------------
  */
 
 enum publish_flag {

@@ -11,8 +11,8 @@ static struct message *make(const char *exchange, const char *key, struct slice 
                             const char *body)
 {
     uint32_t size = (uint32_t)strlen(body);
-    struct message *message =
-        message_new(slice_from_string(exchange), slice_from_string(key), properties, size, size);
+    struct message *message = message_new(slice_from_string(exchange), slice_from_string(key),
+                                          properties, size, size);
     assert_non_null(message);
     memcpy(message_body(message), body, size);
     message_seal(message);
