@@ -5,9 +5,6 @@
 #include "exchange/handlers.h"
 #include "exchange/queue.h"
 #include "exchange/reply_to.h"
-#include "server/base/crypto.h"
-
-#define TAG_RANDOM_BYTES 16
 
 int handle_basic_qos(struct channel *channel, const struct method *method,
                      struct reply_error *error)
@@ -26,17 +23,6 @@ int handle_basic_qos(struct channel *channel, const struct method *method,
 }
 
 /* --- consumers ------------------------------------------------------------------------------- */
-
-/* Writes "amq.ctag-" and a random token. */
-static struct slice generate_tag(const struct engine *engine, uint8_t text[NAME_BYTES_MAX])
-{
-    static const char prefix[] = "amq.ctag-";
-    uint8_t random[TAG_RANDOM_BYTES];
-    engine->env->random(engine->env->context, random, sizeof random);
-    memcpy(text, prefix, sizeof prefix - 1);
-    struct slice token = crypto_token(text + sizeof prefix - 1, slice_of(random, sizeof random));
-    return slice_of(text, sizeof prefix - 1 + token.size);
-}
 
 static void consume_ok(struct channel *channel, struct slice tag, bool nowait)
 {
@@ -101,7 +87,7 @@ int handle_basic_consume(struct channel *channel, const struct method *method,
                            "reached maximum (%u) of consumers per channel",
                            engine->consumer_max_per_channel);
     if (tag.size == 0)
-        tag = generate_tag(engine, room);
+        tag = handler_generate_name(engine, "amq.ctag-", room);
     int status = reply_to_is_pseudo_queue(consume->queue)
                      ? reply_to_consume(channel, consume, tag, error)
                      : consume_from_queue(channel, consume, tag, error);

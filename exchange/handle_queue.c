@@ -81,15 +81,15 @@ static void declare_ok(struct channel *channel, struct slice name, uint64_t mess
                                                             .consumer_count = consumers}});
 }
 
-/* Writes "amq.gen-" and a random token. */
-static struct slice generate_name(const struct engine *engine, uint8_t text[NAME_BYTES_MAX])
+struct slice handler_generate_name(const struct engine *engine, const char *prefix,
+                                   uint8_t room[NAME_BYTES_MAX])
 {
-    static const char prefix[] = "amq.gen-";
     uint8_t random[GENERATED_RANDOM_BYTES];
+    size_t prefix_bytes = strlen(prefix);
     engine->env->random(engine->env->context, random, sizeof random);
-    memcpy(text, prefix, sizeof prefix - 1);
-    struct slice token = crypto_token(text + sizeof prefix - 1, slice_of(random, sizeof random));
-    return slice_of(text, sizeof prefix - 1 + token.size);
+    memcpy(room, prefix, prefix_bytes);
+    struct slice token = crypto_token(room + prefix_bytes, slice_of(random, sizeof random));
+    return slice_of(room, prefix_bytes + token.size);
 }
 
 /* An exclusive queue is never durable: it would not outlive its connection anyway. */
@@ -175,7 +175,7 @@ int handle_queue_declare(struct channel *channel, const struct method *method,
     if (declared->passive)
         return declare_passive(channel, name, declared->nowait, error);
     if (name.size == 0)
-        name = generate_name(channel->session->engine, room);
+        name = handler_generate_name(channel->session->engine, "amq.gen-", room);
     struct queue *queue = vhost_queue(channel_vhost(channel), name);
     if (queue == NULL) {
         if (declare_new(channel, name, declared, error) < 0)

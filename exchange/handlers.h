@@ -91,6 +91,10 @@ static inline struct vhost *channel_vhost(const struct channel *channel)
  * ROOM. */
 struct slice handler_clean_name(struct slice name, uint8_t room[NAME_BYTES_MAX]);
 
+/* PREFIX and a random token, in ROOM. */
+struct slice handler_generate_name(const struct engine *engine, const char *prefix,
+                                   uint8_t room[NAME_BYTES_MAX]);
+
 /* The queue a method names (an empty name: the one declared last on the channel) if the session may
  * use it; else NULL with ERROR filled: 404, or 405 for another connection's exclusive queue. */
 struct queue *handler_queue(struct channel *channel, struct slice name, struct reply_error *error);

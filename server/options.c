@@ -30,16 +30,6 @@ struct given {
     struct slice argument;
 };
 
-__attribute__((format(printf, 3, 4))) static int refuse(char *error, size_t error_size,
-                                                        const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(error, error_size, format, arguments);
-    va_end(arguments);
-    return -1;
-}
-
 static bool is_flag(const struct given *given, const char *name)
 {
     return strcmp(given->flag->name, name) == 0;
@@ -64,15 +54,15 @@ static int next_given(int argc, char **argv, int *at, struct given *given, char 
     given->flag = find_flag(slice_of(text, size));
     given->argument = SLICE_EMPTY;
     if (given->flag == NULL)
-        return refuse(error, error_size, "unknown flag '%.80s', see --help", text);
+        return settings_refuse(error, error_size, "unknown flag '%.80s', see --help", text);
 
     const struct flag *flag = given->flag;
     if (flag->argument == NULL && equals != NULL)
-        return refuse(error, error_size, "%s: takes no value", flag->name);
+        return settings_refuse(error, error_size, "%s: takes no value", flag->name);
     if (flag->argument == NULL)
         return 0;
     if (equals == NULL && *at == argc)
-        return refuse(error, error_size, "%s: expected %s", flag->name, flag->argument);
+        return settings_refuse(error, error_size, "%s: expected %s", flag->name, flag->argument);
     given->argument = slice_from_string(equals != NULL ? equals + 1 : argv[(*at)++]);
     return 0;
 }
@@ -86,14 +76,14 @@ static int apply(const struct given *given, struct settings *out, char *error, s
     } else if (is_flag(given, "--set")) {
         const uint8_t *equals = value.size > 0 ? memchr(value.data, '=', value.size) : NULL;
         if (equals == NULL)
-            return refuse(error, error_size, "--set: expected KEY=VALUE");
+            return settings_refuse(error, error_size, "--set: expected KEY=VALUE");
         key = slice_of(value.data, (size_t)(equals - value.data));
         value = slice_of(equals + 1, value.size - key.size - 1);
     } else {
         return 0;
     }
     if (settings_set(out, key, value, reason, sizeof reason) < 0)
-        return refuse(error, error_size, "%s: %s", given->flag->name, reason);
+        return settings_refuse(error, error_size, "%s: %s", given->flag->name, reason);
     return 0;
 }
 
@@ -131,7 +121,7 @@ int options_parse(int argc, char **argv, struct settings *out, enum options_acti
     if (*action != OPTIONS_RUN)
         return 0;
     if (config != NULL && settings_load_file(out, config, reason, sizeof reason) < 0)
-        return refuse(error, error_size, "--config: %s", reason);
+        return settings_refuse(error, error_size, "--config: %s", reason);
     for (int at = 1; at < argc;) {
         struct given given;
         if (next_given(argc, argv, &at, &given, error, error_size) < 0 ||

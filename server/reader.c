@@ -78,6 +78,18 @@ static void fail_frame(struct connection *connection, enum reply_code code,
          frame->channel, frame->payload.size, reason);
 }
 
+/* A frame came that is not the part of a message that is due on LINE. */
+static void fail_expectation(struct connection *connection, const struct line *line)
+{
+    if (line->expects == EXPECT_HEADER)
+        FAIL(connection, 0, METHOD_BASIC_PUBLISH, REPLY_UNEXPECTED_FRAME,
+             "expected content header for class %u, got non content header frame instead",
+             method_infos[METHOD_BASIC_PUBLISH].class_id);
+    else
+        FAIL(connection, 0, METHOD_BASIC_PUBLISH, REPLY_UNEXPECTED_FRAME,
+             "expected content body, got non content body frame instead");
+}
+
 static void fail_decode(struct connection *connection, int status, const struct method *method)
 {
     if (status == METHOD_UNKNOWN)
@@ -146,14 +158,7 @@ static void on_channel_method(struct connection *connection, uint16_t number,
         return;
     }
     if (__builtin_expect(line->expects != EXPECT_METHOD, 0)) {
-        const struct method_info *publish = &method_infos[METHOD_BASIC_PUBLISH];
-        if (line->expects == EXPECT_HEADER)
-            FAIL(connection, 0, METHOD_BASIC_PUBLISH, REPLY_UNEXPECTED_FRAME,
-                 "expected content header for class %u, got non content header frame instead",
-                 publish->class_id);
-        else
-            FAIL(connection, 0, METHOD_BASIC_PUBLISH, REPLY_UNEXPECTED_FRAME,
-                 "expected content body, got non content body frame instead");
+        fail_expectation(connection, line);
         return;
     }
     if (method->id == METHOD_BASIC_PUBLISH) {
@@ -242,7 +247,6 @@ static struct line *content_line(struct connection *connection, const struct fra
                                  enum line_expects expected)
 {
     struct line *line = connection_line(connection, frame->channel);
-    const struct method_info *publish = &method_infos[METHOD_BASIC_PUBLISH];
     if (frame->channel == 0 || connection->phase != CONNECTION_RUNNING)
         fail_frame(connection, REPLY_UNEXPECTED_FRAME, frame, "no content may be on this channel");
     else if (line != NULL && line->state != LINE_OPEN)
@@ -252,13 +256,8 @@ static struct line *content_line(struct connection *connection, const struct fra
              "expected method frame, got non method frame instead");
     else if (line->expects == expected)
         return line;
-    else if (line->expects == EXPECT_HEADER)
-        FAIL(connection, 0, METHOD_BASIC_PUBLISH, REPLY_UNEXPECTED_FRAME,
-             "expected content header for class %u, got non content header frame instead",
-             publish->class_id);
     else
-        FAIL(connection, 0, METHOD_BASIC_PUBLISH, REPLY_UNEXPECTED_FRAME,
-             "expected content body, got non content body frame instead");
+        fail_expectation(connection, line);
     return NULL;
 }
 

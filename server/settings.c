@@ -54,8 +54,7 @@ static const char *const level_names[] = {
 
 /* --- errors ---------------------------------------------------------------------------------- */
 
-__attribute__((format(printf, 3, 4))) static int refuse(char *error, size_t error_size,
-                                                        const char *format, ...)
+int settings_refuse(char *error, size_t error_size, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -288,18 +287,18 @@ int settings_set(struct settings *settings, struct slice key, struct slice value
     if (row == NULL) {
         const char *nearest = nearest_key(key);
         if (nearest == NULL)
-            return refuse(error, error_size, "unknown key '%s'", quoted(key, text));
-        return refuse(error, error_size, "unknown key '%s', did you mean '%s'?", quoted(key, text),
-                      nearest);
+            return settings_refuse(error, error_size, "unknown key '%s'", quoted(key, text));
+        return settings_refuse(error, error_size, "unknown key '%s', did you mean '%s'?",
+                               quoted(key, text), nearest);
     }
     uint64_t number = 0;
     if (!read_value(row, value, &number) || number < row->min || number > row->max) {
         char expected[160];
         describe(row, expected, sizeof expected);
         if (row->type == SECRET)
-            return refuse(error, error_size, "%s: expected %s", row->key, expected);
-        return refuse(error, error_size, "%s: expected %s, not '%s'", row->key, expected,
-                      quoted(value, text));
+            return settings_refuse(error, error_size, "%s: expected %s", row->key, expected);
+        return settings_refuse(error, error_size, "%s: expected %s, not '%s'", row->key, expected,
+                               quoted(value, text));
     }
     store(row, settings, number, value);
     return 0;
@@ -351,16 +350,16 @@ static int load_line(struct settings *settings, struct slice line, char *error, 
         return 0;
     struct slice key = until(line, '=');
     if (key.size == line.size)
-        return refuse(error, error_size, "expected key = value");
+        return settings_refuse(error, error_size, "expected key = value");
     struct slice value = trim(after(line, key.size + 1));
     if (value.size > 0 && value.data[0] == '\'') {
         /* In quotes, because a number sign starts a comment otherwise. */
         struct slice inside = until(after(value, 1), '\'');
         if (inside.size + 1 == value.size)
-            return refuse(error, error_size, "the closing ' is missing");
+            return settings_refuse(error, error_size, "the closing ' is missing");
         struct slice rest = trim(after(value, inside.size + 2));
         if (rest.size > 0 && rest.data[0] != '#')
-            return refuse(error, error_size, "more text after the closing '");
+            return settings_refuse(error, error_size, "more text after the closing '");
         value = inside;
     } else {
         value = trim(until(value, '#'));
@@ -376,7 +375,7 @@ int settings_load_text(struct settings *settings, const char *name, struct slice
         char reason[512];
         struct slice line = until(text, '\n');
         if (load_line(&fresh, line, reason, sizeof reason) < 0)
-            return refuse(error, error_size, "%s:%zu: %s", name, number, reason);
+            return settings_refuse(error, error_size, "%s:%zu: %s", name, number, reason);
         text = after(text, line.size < text.size ? line.size + 1 : line.size);
     }
     *settings = fresh;
@@ -389,15 +388,15 @@ int settings_load_file(struct settings *settings, const char *path, char *error,
     uint8_t *text = NULL;
     FILE *file = fopen(path, "rb");
     if (file == NULL)
-        return refuse(error, error_size, "%s: %s", path, strerror(errno));
+        return settings_refuse(error, error_size, "%s: %s", path, strerror(errno));
     text = mem_alloc(FILE_BYTES_MAX + 1);
     size_t size = fread(text, 1, FILE_BYTES_MAX + 1, file);
     if (ferror(file)) {
-        refuse(error, error_size, "%s: %s", path, strerror(errno));
+        settings_refuse(error, error_size, "%s: %s", path, strerror(errno));
         goto out;
     }
     if (size > FILE_BYTES_MAX) {
-        refuse(error, error_size, "%s: larger than 1 MiB", path);
+        settings_refuse(error, error_size, "%s: larger than 1 MiB", path);
         goto out;
     }
     result = settings_load_text(settings, path, slice_of(text, size), error, error_size);
@@ -417,9 +416,10 @@ uint32_t settings_loops_for(long cores)
 int settings_finish(struct settings *settings, char *error, size_t error_size)
 {
     if (settings->initial_frame_max > settings->frame_max)
-        return refuse(error, error_size,
-                      "initial_frame_max: %" PRIu32 " is above frame_max, which is %" PRIu32,
-                      settings->initial_frame_max, settings->frame_max);
+        return settings_refuse(error, error_size,
+                               "initial_frame_max: %" PRIu32
+                               " is above frame_max, which is %" PRIu32,
+                               settings->initial_frame_max, settings->frame_max);
     if (settings->loops == 0)
         settings->loops = settings_loops_for(sysconf(_SC_NPROCESSORS_ONLN));
     if (settings->cluster_name[0] == '\0') {

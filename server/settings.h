@@ -54,6 +54,10 @@ int settings_load_file(struct settings *settings, const char *path, char *error,
 int settings_finish(struct settings *settings, char *error, size_t error_size)
     __attribute__((warn_unused_result));
 
+/* Writes a text for people to ERROR and returns -1. */
+int settings_refuse(char *error, size_t error_size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* Loops for a machine of CORES cores. */
 uint32_t settings_loops_for(long cores);
 

@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "test/sim/model.h"
+
+#include "server/base/mem.h"
+#include "test/unit/exchange/naive_topic.h"
+
+const char *const model_keys[KEYS] = {
+    "",  "a", "b",   "a.b", "a.b.c", "q0",    "q1",    "q2", "b.a",  "a.a.b", /* publishing's */
+    "#", "*", "a.#", "*.b", "#.b.#", "a.*.c", "*.#.*", "#.#"};
+const char *const model_kinds[4] = {"direct", "fanout", "topic", "headers"};
+
+const struct m_header model_headers[HEADERS][3] = {
+    {{NULL, 0}},  {{"h1", 1}},  {{"h1", 1}, {"h2", 2}}, {{"h2", 2}},
+    {{"h1", 5}},  {{"x-h", 1}}, {{NULL, 0}},
+};
+
+const struct m_arguments model_arguments[HEADERS] = {
+    {NULL, {{NULL, 0}}},
+    {NULL, {{"h1", 1}}},
+    {"any", {{"h1", 1}, {"h2", 2}}},
+    {"all", {{"h2", 2}, {"h1", 1}}},
+    {NULL, {{"h1", 0}}},
+    {"any-with-x", {{"x-h", 1}}},
+    {"all", {{"x-h", 1}}},
+};
+
+const char *queue_name(int queue)
+{
+    static const char *const names[QUEUES] = {"q0", "q1", "q2", "q3", "q4", "q5"};
+    return names[queue];
+}
+
+const char *exchange_name(int exchange)
+{
+    static const char *const names[EXCHANGES] = {
+        "", "amq.direct", "amq.fanout", "amq.topic", "amq.headers", "x0", "x1", "x2", "x3", "x4"};
+    return names[exchange];
+}
+
+const char *tag_name(int tag)
+{
+    static const char *const names[TAGS] = {"first", "second", "third"};
+    return names[tag];
+}
+
+void state_init(struct model *model)
+{
+    for (int i = 0; i < EXCHANGES; i++)
+        model->exchanges[i] = (struct m_exchange){.alive = i < FIRST_OWN_EXCHANGE,
+                                                  .durable = true,
+                                                  .kind = i == 0 ? KIND_DIRECT : (i - 1) % 4,
+                                                  .alternate = NONE};
+}
+
+void state_fini(struct model *model)
+{
+    for (int i = 0; i < QUEUES; i++)
+        mem_free(model->queues[i].ready);
+}
+
+/* --- routing
+ * ---------------------------------------------------------------------------------------
+ */
+
+/* Has a message with HEADERS the header NAME with VALUE (0: any)? */
+static bool has_header(int headers, const struct m_header *wanted)
+{
+    for (const struct m_header *h = model_headers[headers]; h < model_headers[headers] + 3; h++)
+        if (h->name != NULL && strcmp(h->name, wanted->name) == 0)
+            return wanted->value == 0 || wanted->value == h->value;
+    return false;
+}
+
+static bool headers_match(int arguments, int headers)
+{
+    const struct m_arguments *wanted = &model_arguments[arguments];
+    const char *mode = wanted->x_match == NULL ? "all" : wanted->x_match;
+    bool any = strncmp(mode, "any", 3) == 0, with_x = strlen(mode) > 3;
+    unsigned asked = 0, held = 0;
+    for (const struct m_header *c = wanted->conditions; c < wanted->conditions + 3; c++) {
+        if (c->name == NULL || (!with_x && strncmp(c->name, "x-", 2) == 0))
+            continue;
+        asked++;
+        held += has_header(headers, c);
+    }
+    return any ? held > 0 : held == asked;
+}
+
+static bool binding_matches(const struct model *model, const struct m_binding *binding,
+                            const char *key, int headers)
+{
+    const char *pattern = model_keys[binding->key];
+    switch (model->exchanges[binding->source].kind) {
+    case KIND_DIRECT:
+        return strcmp(pattern, key) == 0;
+    case KIND_FANOUT:
+        return true;
+    case KIND_TOPIC:
+        return naive_topic_matches(S(pattern), S(key));
+    case KIND_HEADERS:
+        return headers_match(binding->arguments, headers);
+    }
+    return false;
+}
+
+static void route(const struct model *model, int exchange, const char *key, int headers,
+                  bool visited[EXCHANGES], bool queues[QUEUES])
+{
+    if (visited[exchange])
+        return;
+    visited[exchange] = true;
+    bool matched = false;
+    if (exchange == 0) {
+        for (int q = 0; q < QUEUES; q++)
+            if (model->queues[q].alive && strcmp(queue_name(q), key) == 0)
+                queues[q] = matched = true;
+    }
+    for (size_t i = 0; i < model->binding_count; i++) {
+        const struct m_binding *binding = &model->bindings[i];
+        if (binding->source != exchange || !binding_matches(model, binding, key, headers))
+            continue;
+        matched = true;
+        if (binding->queue != NONE)
+            queues[binding->queue] = true;
+        else
+            route(model, binding->exchange, key, headers, visited, queues);
+    }
+    int alternate = model->exchanges[exchange].alternate;
+    if (!matched && alternate != NONE && model->exchanges[alternate].alive)
+        route(model, alternate, key, headers, visited, queues);
+}
+
+void state_route(const struct model *model, const struct m_message *message, bool queues[QUEUES])
+{
+    bool visited[EXCHANGES] = {false};
+    memset(queues, 0, QUEUES * sizeof *queues);
+    if (!model->exchanges[message->exchange].alive)
+        return;
+    route(model, message->exchange, model_keys[message->key], message->headers, visited, queues);
+    if (message->headers == HEADERS_WITH_CC) {
+        memset(visited, 0, sizeof visited);
+        route(model, message->exchange, "q1", message->headers, visited, queues);
+    }
+}
+
+/* --- queues
+ * ----------------------------------------------------------------------------------------
+ */
+
+void state_put_back(struct m_queue *queue, const struct m_entry *entry)
+{
+    if (queue->ready_count == queue->ready_capacity) {
+        queue->ready_capacity = queue->ready_capacity == 0 ? 16 : queue->ready_capacity * 2;
+        queue->ready = mem_realloc(queue->ready, queue->ready_capacity * sizeof *queue->ready);
+    }
+    size_t at = queue->ready_count++;
+    for (; at > 0 && queue->ready[at - 1].position > entry->position; at--)
+        queue->ready[at] = queue->ready[at - 1];
+    queue->ready[at] = *entry;
+}
+
+void state_remove_first(struct m_queue *queue)
+{
+    queue->ready_count--;
+    memmove(queue->ready, queue->ready + 1, queue->ready_count * sizeof *queue->ready);
+}
+
+void state_publish(struct model *model, int session, uint16_t channel,
+                   const struct m_message *message)
+{
+    bool queues[QUEUES];
+    unsigned count = 0;
+    struct m_stored stored = {0};
+    bool is_stored = false;
+    state_route(model, message, queues);
+    for (int q = 0; q < QUEUES; q++) {
+        if (!queues[q])
+            continue;
+        struct m_queue *queue = &model->queues[q];
+        uint64_t position = ++queue->next_position;
+        state_put_back(queue, &(struct m_entry){.message = *message, .position = position});
+        if (message->persistent && queue->durable) {
+            stored.targets[q] = is_stored = true;
+            stored.positions[q] = position;
+        }
+        count++;
+    }
+    model->counters.messages_routed += count;
+    if (is_stored) {
+        CHECK(model->stored_count < EXPECTED_MAX);
+        model->stored[model->stored_count++] = stored;
+    }
+    if (count > 0)
+        return;
+    if (message->mandatory) {
+        model->counters.messages_unroutable_returned++;
+        model->returns++;
+        struct m_expected *back = model_expect(model, session, channel, METHOD_BASIC_RETURN);
+        back->message = *message;
+        back->number = REPLY_NO_ROUTE;
+    } else {
+        model->counters.messages_unroutable_dropped++;
+    }
+}
+
+uint32_t state_consumers(const struct model *model, int queue)
+{
+    uint32_t count = 0;
+    for (int s = 0; s < SESSIONS; s++)
+        for (int c = 1; c <= CHANNELS; c++)
+            for (int t = 0; t < TAGS; t++) {
+                const struct m_consumer *consumer =
+                    &model->sessions[s].channels[c].consumers[t];
+                count += consumer->alive && consumer->queue == queue;
+            }
+    return count;
+}
+
+/* Ends the consumers of a queue, in the order of their beginning, and expects that they are told. */
+static void end_consumers(struct model *model, int queue)
+{
+    for (uint32_t ended = 0;;) {
+        struct m_consumer *first = NULL;
+        struct m_expected where = {0};
+        for (int s = 0; s < SESSIONS; s++)
+            for (uint16_t c = 1; c <= CHANNELS; c++)
+                for (int t = 0; t < TAGS; t++) {
+                    struct m_consumer *consumer = &model->sessions[s].channels[c].consumers[t];
+                    if (!consumer->alive || consumer->queue != queue || consumer->uid <= ended ||
+                        (first != NULL && first->uid < consumer->uid))
+                        continue;
+                    first = consumer;
+                    where = (struct m_expected){.session = s, .channel = c, .tag = t};
+                }
+        if (first == NULL)
+            return;
+        ended = first->uid;
+        first->alive = false;
+        model_expect(model, where.session, where.channel, METHOD_BASIC_CANCEL)->tag = where.tag;
+    }
+}
+
+void state_delete_queue(struct model *model, int index)
+{
+    struct m_queue *queue = &model->queues[index];
+    queue->alive = false;
+    end_consumers(model, index);
+    for (size_t i = 0; i < model->binding_count;)
+        if (model->bindings[i].queue == index) {
+            state_remove_binding(model, i);
+            i = 0; /* which may have removed more */
+        } else {
+            i++;
+        }
+    model->counters.messages_purged += queue->ready_count;
+    model->counters.queues_deleted++;
+    queue->ready_count = 0;
+    queue->unacked = 0;
+}
+
+/* --- exchanges and bindings
+ * ------------------------------------------------------------------------
+ */
+
+int state_find_binding(const struct model *model, const struct m_binding *wanted)
+{
+    for (size_t i = 0; i < model->binding_count; i++) {
+        const struct m_binding *b = &model->bindings[i];
+        if (b->source == wanted->source && b->queue == wanted->queue &&
+            b->exchange == wanted->exchange && b->key == wanted->key &&
+            b->arguments == wanted->arguments)
+            return (int)i;
+    }
+    return NONE;
+}
+
+void state_remove_binding(struct model *model, size_t index)
+{
+    int source = model->bindings[index].source;
+    model->bindings[index] = model->bindings[--model->binding_count];
+    struct m_exchange *exchange = &model->exchanges[source];
+    if (!exchange->alive || !exchange->auto_delete)
+        return;
+    for (size_t i = 0; i < model->binding_count; i++)
+        if (model->bindings[i].source == source)
+            return;
+    state_delete_exchange(model, source);
+}
+
+void state_delete_exchange(struct model *model, int index)
+{
+    model->exchanges[index].alive = false;
+    for (size_t i = 0; i < model->binding_count;)
+        if (model->bindings[i].exchange == index || model->bindings[i].source == index) {
+            state_remove_binding(model, i);
+            i = 0;
+        } else {
+            i++;
+        }
+}
+
+/* --- channels
+ * --------------------------------------------------------------------------------------
+ */
+
+void state_track(struct m_channel *channel, const struct m_entry *entry, int queue,
+                 uint32_t queue_uid, struct m_consumer *consumer)
+{
+    if (channel->unacked_count == channel->unacked_capacity) {
+        channel->unacked_capacity = channel->unacked_capacity == 0 ? 16
+                                                                   : channel->unacked_capacity * 2;
+        channel->unacked =
+            mem_realloc(channel->unacked, channel->unacked_capacity * sizeof *channel->unacked);
+    }
+    channel->unacked[channel->unacked_count++] =
+        (struct m_unacked){.tag = channel->last_tag,
+                           .entry = *entry,
+                           .queue = queue,
+                           .queue_uid = queue_uid,
+                           .consumer_uid = consumer == NULL ? 0 : consumer->uid};
+    if (consumer != NULL) {
+        consumer->unacked++;
+        channel->consumer_unacked++;
+    }
+}
+
+void state_settle(struct model *model, struct m_channel *channel, size_t index, bool acked,
+                  bool requeue)
+{
+    struct m_unacked unacked = channel->unacked[index];
+    struct m_queue *queue = &model->queues[unacked.queue];
+    bool is_there = queue->alive && queue->uid == unacked.queue_uid;
+    channel->unacked_count--;
+    memmove(channel->unacked + index, channel->unacked + index + 1,
+            (channel->unacked_count - index) * sizeof *channel->unacked);
+    if (is_there)
+        queue->unacked--;
+    if (acked) {
+        model->counters.messages_acked++;
+    } else if (!requeue) {
+        model->counters.messages_rejected++;
+    } else {
+        model->counters.messages_requeued++;
+        unacked.entry.count++;
+        if (is_there)
+            state_put_back(queue, &unacked.entry);
+    }
+    if (unacked.consumer_uid == 0)
+        return;
+    channel->consumer_unacked--;
+    for (int t = 0; t < TAGS; t++)
+        if (channel->consumers[t].alive && channel->consumers[t].uid == unacked.consumer_uid)
+            channel->consumers[t].unacked--;
+}
+
+void state_recover(struct model *model, struct m_channel *channel)
+{
+    for (size_t i = 0; i < channel->unacked_count;)
+        if (channel->unacked[i].held)
+            i++;
+        else
+            state_settle(model, channel, i, false, true);
+}
+
+void state_apply_held(struct model *model, struct m_channel *channel)
+{
+    for (size_t i = 0; i < channel->unacked_count;)
+        if (channel->unacked[i].held)
+            state_settle(model, channel, i, channel->unacked[i].acked,
+                         channel->unacked[i].requeue);
+        else
+            i++;
+}
+
+void state_cancel(struct model *model, struct m_consumer *consumer)
+{
+    consumer->alive = false;
+    if (model->queues[consumer->queue].auto_delete && state_consumers(model, consumer->queue) == 0)
+        state_delete_queue(model, consumer->queue);
+}
+
+void state_confirm(struct model *model, int session, uint16_t number)
+{
+    struct m_channel *channel = &model->sessions[session].channels[number];
+    size_t upto = channel->confirmed;
+    while (upto < channel->published && channel->lsns[upto] <= model->durable_lsn)
+        upto++;
+    if (upto == channel->confirmed)
+        return;
+    struct m_expected *ack = model_expect(model, session, number, METHOD_BASIC_ACK);
+    ack->number = upto;
+    ack->flag = upto - channel->confirmed > 1;
+    model->counters.messages_confirmed += upto - channel->confirmed;
+    model->confirms += upto - channel->confirmed;
+    channel->confirmed = upto;
+}
+
+void state_close_channel(struct model *model, int session, uint16_t number, bool tell)
+{
+    struct m_channel *channel = &model->sessions[session].channels[number];
+    if (tell && channel->mode == CHANNEL_CONFIRM)
+        state_confirm(model, session, number);
+    for (int t = 0; t < TAGS; t++)
+        if (channel->consumers[t].alive)
+            state_cancel(model, &channel->consumers[t]);
+    for (size_t i = 0; i < channel->unacked_count; i++)
+        channel->unacked[i].held = false;
+    state_recover(model, channel);
+    model->counters.channels_closed++;
+    mem_free(channel->unacked);
+    mem_free(channel->lsns);
+    mem_free(channel->tx_publishes);
+    *channel = (struct m_channel){.last_queue = NONE};
+}
+
+void state_close_session(struct model *model, int index)
+{
+    for (uint16_t c = 1; c <= CHANNELS; c++)
+        if (model->sessions[index].channels[c].open)
+            state_close_channel(model, index, c, false);
+    for (int q = 0; q < QUEUES; q++)
+        if (model->queues[q].alive && model->queues[q].owner == index)
+            state_delete_queue(model, q);
+    model->sessions[index].closed = true;
+}
