@@ -148,11 +148,13 @@ void connection_emit(struct connection *connection, const struct effect *effect)
         connection_session_gone(connection);
         return;
     }
-    if (__builtin_expect(connection->phase >= CONNECTION_CLOSING &&
-                             !(effect->kind == EFFECT_METHOD &&
-                               effect->method->id == METHOD_CONNECTION_CLOSE_OK),
-                         0))
-        return;
+    if (__builtin_expect(connection->phase >= CONNECTION_CLOSING, 0)) {
+        /* Too late for anything but the answer to a close that crossed ours. */
+        bool is_close_ok = effect->kind == EFFECT_METHOD &&
+                           effect->method->id == METHOD_CONNECTION_CLOSE_OK;
+        if (!is_close_ok || connection->phase == CONNECTION_DEAD)
+            return;
+    }
     switch (effect->kind) {
     case EFFECT_DELIVER:
         send_delivery(connection, effect);
