@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum {
     BODY_BYTES = 16 << 10,
@@ -58,6 +59,15 @@ static void consumer_that_reads_late_gets_all_in_order(void **state)
     expect_empty(ch, queue);
 }
 
+/* Asks until the queue holds COUNT ready messages. */
+static void wait_depth(struct channel *ch, const char *queue, uint32_t count)
+{
+    time_t give_up = time(NULL) + 10;
+    while (queue_declare(ch, .queue = str(queue), .passive = 1)->message_count != count)
+        if (time(NULL) > give_up)
+            fail_msg("queue %s did not get its %u messages back", queue, count);
+}
+
 static void what_a_consumer_never_read_comes_back_in_order(void **state)
 {
     struct channel *ch = *state, *lazy = channel_open(client_open());
@@ -68,6 +78,7 @@ static void what_a_consumer_never_read_comes_back_in_order(void **state)
     publish_numbered(ch, queue, 0, BODIES);
     wait_confirms(ch);
     client_vanish(lazy->client);
+    wait_depth(ch, queue, BODIES); /* the broker has noticed, and put all of them back */
     qos(ch, .prefetch_count = 200);
     consume(ch, .queue = str(queue));
     for (int i = 0; i < BODIES; i++) {
