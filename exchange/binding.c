@@ -19,7 +19,10 @@ static int compare_pairs(const void *left, const void *right)
     int order = shorter == 0 ? 0 : memcmp(a->key.data, b->key.data, shorter);
     if (order != 0)
         return order;
-    return a->key.size < b->key.size ? -1 : a->key.size > b->key.size;
+    if (a->key.size != b->key.size)
+        return a->key.size < b->key.size ? -1 : 1;
+    /* Of one key: as they came. */
+    return a->encoded.data < b->encoded.data ? -1 : a->encoded.data > b->encoded.data;
 }
 
 /* Appends TABLE with its pairs sorted by key, so that equal tables are equal bytes. */

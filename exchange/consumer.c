@@ -130,7 +130,7 @@ void consumer_deliver(struct consumer *consumer, const struct returned_entry *en
     struct channel *channel = consumer->channel;
     struct queue *queue = consumer->queue;
     uint64_t tag = ++channel->last_tag;
-    emit(consumer, entry->message, tag, entry->delivery_count > 0);
+    emit(consumer, entry->message, tag, queue != NULL && queue_is_redelivery(queue, entry));
     if (queue == NULL) {
         message_unref(entry->message);
         return;

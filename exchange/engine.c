@@ -313,8 +313,8 @@ static void apply(struct engine *engine, const struct command *command)
         close_session(engine, session, command->close_reason);
         break;
     case COMMAND_DURABLE:
-        CHECK_ID(command->durable_lsn >= engine->durable_lsn, command->durable_lsn);
-        engine->durable_lsn = command->durable_lsn;
+        if (command->durable_lsn > engine->durable_lsn) /* flush may have told of more already */
+            engine->durable_lsn = command->durable_lsn;
         break;
     }
 }
@@ -333,6 +333,11 @@ void engine_apply(struct engine *engine, const struct command *command)
     apply(engine, command);
     if (!list_is_empty(&engine->pending))
         dispatch_pending(engine);
+}
+
+bool engine_is_full(const struct engine *engine)
+{
+    return engine->store->is_full(engine->store);
 }
 
 void engine_end_tick(struct engine *engine)

@@ -41,6 +41,7 @@ struct engine {
     struct list confirming;     /* struct confirms.due: channels whose publishes may be confirmed */
     struct map reply_consumers; /* direct reply-to: token -> channel */
     struct deque_pool blocks;
+    uint64_t last_queue_id; /* the number given to a queue last */
     uint64_t sessions_opened;
     struct counters counters;
 };
@@ -54,6 +55,9 @@ void engine_free(struct engine *engine);
 
 /* Lets COMMAND happen, with all that follows from it. */
 void engine_apply(struct engine *engine, const struct command *command);
+
+/* Is so much on its way to the store that publishers should be held back? */
+bool engine_is_full(const struct engine *engine);
 
 /* The end of a tick: hands the batch to the store and sends the confirms that are due. */
 void engine_end_tick(struct engine *engine);

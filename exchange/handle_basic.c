@@ -123,7 +123,7 @@ static void get_ok(struct channel *channel, const struct queue *queue,
     struct method method = {
         .id = METHOD_BASIC_GET_OK,
         .basic_get_ok = {.delivery_tag = channel->last_tag,
-                         .redelivered = entry->delivery_count > 0,
+                         .redelivered = queue_is_redelivery(queue, entry),
                          .exchange = message_exchange(entry->message),
                          .routing_key = message_routing_key(entry->message),
                          .message_count = left > UINT32_MAX ? UINT32_MAX : (uint32_t)left},
@@ -148,7 +148,7 @@ int handle_basic_get(struct channel *channel, const struct method *method,
     }
     channel->last_tag++;
     counters->messages_got++;
-    counters->messages_redelivered += entry.delivery_count > 0;
+    counters->messages_redelivered += queue_is_redelivery(queue, &entry);
     queue->delivered++;
     get_ok(channel, queue, &entry);
     if (method->basic_get.no_ack)

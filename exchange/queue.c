@@ -23,6 +23,7 @@ static struct engine *engine_of(const struct queue *queue)
 struct queue *queue_declare(struct vhost *vhost, const struct queue_spec *spec)
 {
     struct queue *queue = mem_zalloc(sizeof *queue);
+    queue->id = ++vhost->engine->last_queue_id;
     queue->vhost = vhost;
     queue->name = slice_dup(spec->name);
     queue->arguments = slice_dup(spec->arguments);
@@ -75,24 +76,23 @@ void queue_settle(struct queue *queue, uint64_t position, struct message *messag
     message_unref(message);
 }
 
-static uint64_t drop_ready(struct queue *queue)
+uint64_t queue_purge(struct queue *queue)
 {
     uint64_t count = queue_depth(queue);
     for (struct returned_entry entry; queue_take(queue, &entry);)
-        message_unref(entry.message);
+        queue_settle(queue, entry.position, entry.message);
     engine_of(queue)->counters.messages_purged += count;
     return count;
 }
 
-uint64_t queue_purge(struct queue *queue)
+void queue_restore(struct queue *queue, uint64_t position, struct message *message,
+                   uint32_t delivery_count, bool came_back)
 {
-    if (queue->durable && queue_depth(queue) > 0) {
-        struct store *store = engine_of(queue)->store;
-        (void)store->append(store, &(struct store_record){.kind = STORE_PURGE,
-                                                          .queue = queue,
-                                                          .position = queue->next_position});
-    }
-    return drop_ready(queue);
+    queue->ready_bytes += message->body_bytes;
+    if (came_back)
+        returned_push(&queue->returned, (struct returned_entry){position, message, delivery_count});
+    else
+        deque_push(&queue->ready, &engine_of(queue)->blocks, position, message);
 }
 
 /* Tells the client that its consumer is gone (section 1.8.3.5; RabbitMQ's
@@ -122,7 +122,7 @@ void queue_delete(struct queue *queue)
         notify_cancel(consumer);
         consumer_cancel(consumer);
     }
-    (void)drop_ready(queue);
+    (void)queue_purge(queue);
     engine_of(queue)->counters.queues_deleted++;
     queue_unref(queue);
 }

@@ -20,6 +20,7 @@ struct session;
 struct vhost;
 
 struct queue {
+    uint64_t id; /* its number in the store, for life; never used again */
     struct vhost *vhost;
     struct slice name;      /* owned */
     struct slice arguments; /* owned; a valid table */
@@ -31,6 +32,7 @@ struct queue {
     struct deque ready;       /* never delivered, in order */
     struct returned returned; /* delivered and come back; all before those in `ready` */
     uint64_t next_position;   /* of the next message published */
+    uint64_t recovered_below; /* what stands before it may have been delivered by an earlier run */
     uint64_t ready_bytes;     /* bodies of what is ready */
     uint64_t unacked;         /* delivered, not settled */
 
@@ -68,6 +70,18 @@ void queue_publish(struct queue *queue, struct message *message);
  * often it was delivered by now. The queue is dispatched at the end of the command. */
 void queue_requeue(struct queue *queue, uint64_t position, struct message *message,
                    uint32_t delivery_count);
+
+/* Puts a message that an earlier run had stored back at POSITION, taking the caller's reference:
+ * among those that came back, or behind all others. In order of position. Recovery's. */
+void queue_restore(struct queue *queue, uint64_t position, struct message *message,
+                   uint32_t delivery_count, bool came_back);
+
+/* Is this a delivery of something that may have been delivered before? */
+static inline bool queue_is_redelivery(const struct queue *queue,
+                                       const struct returned_entry *entry)
+{
+    return entry->delivery_count > 0 || entry->position < queue->recovered_below;
+}
 
 /* A message leaves the queue for good: POSITION is settled in the store where that is needed, the
  * caller's reference is dropped. */

@@ -233,7 +233,9 @@ struct route_view route_find(struct exchange *exchange, struct message *message)
     case EXCHANGE_DEPENDS_ON_NOTHING:
         return keep_always(exchange);
     case EXCHANGE_DEPENDS_ON_KEY:
-        return keep_by_key(vhost, exchange, routing_key, hash);
+        if (vhost->routes.slot_max >= CACHE_SLOTS_MIN)
+            return keep_by_key(vhost, exchange, routing_key, hash);
+        break;
     case EXCHANGE_DEPENDS_ON_MESSAGE:
         break;
     }

@@ -8,6 +8,7 @@
 #ifndef STOATMQ_EXCHANGE_STORE_H
 #define STOATMQ_EXCHANGE_STORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,19 +17,19 @@ struct exchange;
 struct message;
 struct queue;
 
+/* The numbers are in the log (docs/log-format.md): they are never given to anything else. */
 enum store_record_kind {
-    STORE_MESSAGE,       /* message, queues: one record for all the durable queues it went to */
-    STORE_SETTLE,        /* queue, position: acked, rejected, expired... gone for good */
-    STORE_REQUEUE,       /* queue, position, delivery_count: delivered once more without success */
-    STORE_PURGE,         /* queue, position: all that is ready below it */
-    STORE_QUEUE_DECLARE, /* queue */
-    STORE_QUEUE_DELETE,  /* queue */
-    STORE_EXCHANGE_DECLARE, /* exchange */
-    STORE_EXCHANGE_DELETE,  /* exchange */
-    STORE_BIND,             /* binding */
-    STORE_UNBIND,           /* binding */
-    STORE_TX_BEGIN,         /* the records up to STORE_TX_COMMIT are one */
-    STORE_TX_COMMIT,
+    STORE_MESSAGE = 0,       /* message, queues: one record for all the durable queues it went to */
+    STORE_SETTLE = 1,        /* queue, position: acked, rejected, purged... gone for good */
+    STORE_REQUEUE = 2,       /* queue, position, delivery_count: delivered again without success */
+    STORE_QUEUE_DECLARE = 3, /* queue */
+    STORE_QUEUE_DELETE = 4,  /* queue */
+    STORE_EXCHANGE_DECLARE = 5, /* exchange */
+    STORE_EXCHANGE_DELETE = 6,  /* exchange */
+    STORE_BIND = 7,             /* binding */
+    STORE_UNBIND = 8,           /* binding */
+    STORE_TX_BEGIN = 9,         /* the records up to STORE_TX_COMMIT are one */
+    STORE_TX_COMMIT = 10,
 };
 
 /* One place a message went to: POSITION is its place in QUEUE. */
@@ -58,6 +59,8 @@ struct store {
     /* The tick's end: hands what was appended to the writer. Returns how far the store is durable
      * now. */
     uint64_t (*flush)(struct store *store);
+    /* So much is appended and not durable that publishers should be held back. */
+    bool (*is_full)(struct store *store);
 };
 
 /* A store that holds nothing: everything is "durable" at the tick's end. For a broker without a

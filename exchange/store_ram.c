@@ -13,7 +13,13 @@ static uint64_t flush(struct store *store)
     return ((struct store_ram *)store)->last_lsn;
 }
 
+static bool is_full(struct store *store)
+{
+    (void)store;
+    return false;
+}
+
 void store_ram_init(struct store_ram *ram)
 {
-    *ram = (struct store_ram){.store = {append, flush}};
+    *ram = (struct store_ram){.store = {append, flush, is_full}};
 }

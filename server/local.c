@@ -20,8 +20,7 @@ static void after_tick(struct port *port)
 
 static bool is_full(const struct port *port)
 {
-    (void)port;
-    return false;
+    return engine_is_full(((const struct local *)port)->engine);
 }
 
 static void emit(struct sink *sink, void *connection, const struct effect *effect)

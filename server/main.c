@@ -55,14 +55,14 @@ static int serve(const struct settings *settings)
         return EXIT_FAILURE;
     }
     log_info("started", LOG_STR("version", STOATMQ_VERSION), LOG_NUM("pid", getpid()),
-             LOG_STR("store", "memory"));
+             LOG_STR("store", settings->store_log ? "log" : "memory"));
     if (settings->management_port != 0)
         log_info("management_absent", LOG_NUM("port", settings->management_port),
                  LOG_STR("reason", "this version has no management interface yet"));
-    node_run(node);
+    bool in_order = node_run(node);
     node_free(node);
     log_info("stopped");
-    return EXIT_SUCCESS;
+    return in_order ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)

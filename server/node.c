@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "amqp/frame.h"
+#include "persist/storage.h"
 #include "server/base/crypto.h"
 #include "server/base/log.h"
 #include "server/base/mem.h"
@@ -49,7 +50,10 @@ struct node {
     const struct settings *settings;
     struct env env;
     struct engine *engine;
-    struct store_ram store;
+    struct store_ram ram;
+    struct storage storage; /* when settings->store_log */
+    bool has_storage;
+    bool store_failed;
     struct local local;      /* with one loop */
     struct loop engine_loop; /* with more */
     struct loop *main_loop;  /* the one of the two that is in use */
@@ -101,8 +105,10 @@ static void on_worker_parcel(void *context, struct parcel *parcel)
         relay_receive((struct relay_batch *)parcel);
         return;
     }
-    if (parcel->kind == NODE_ADOPT)
+    if (parcel->kind == NODE_ADOPT && worker->stop_by_ms == 0)
         worker_adopt(worker, ((struct node_parcel *)parcel)->fd);
+    else if (parcel->kind == NODE_ADOPT)
+        close(((struct node_parcel *)parcel)->fd);
     else if (parcel->kind == NODE_SHUT_DOWN)
         worker_shut_down(worker);
     else if (parcel->kind == NODE_DESCRIBE)
@@ -125,11 +131,38 @@ static void on_engine_parcel(void *context, struct parcel *parcel)
         loop_stop(node->main_loop);
 }
 
+/* Sends all workers a parcel. */
+static void tell_workers(struct node *node, enum node_parcel_kind kind)
+{
+    for (unsigned i = 0; i < node->place_count; i++)
+        post(&node->places[i].worker.loop, kind, -1);
+}
+
+static void stop(struct node *node, const char *reason)
+{
+    node->stopping = true;
+    log_info("stopping", LOG_STR("reason", reason));
+    listener_close(&node->listener);
+    tell_workers(node, NODE_SHUT_DOWN);
+}
+
 /* --- loop hooks ------------------------------------------------------------------------------ */
+
+/* A log that cannot be written any more ends the broker: to go on would be to lie to publishers. */
+static void stop_when_store_failed(struct node *node)
+{
+    if (!node->has_storage || node->stopping || log_failure(node->storage.log) == 0)
+        return;
+    node->store_failed = true;
+    stop(node, "the log cannot be written");
+}
 
 static void on_worker_end_tick(void *context)
 {
-    worker_end_tick(context);
+    struct place *place = context;
+    worker_end_tick(&place->worker);
+    if (!place->node->has_engine_loop)
+        stop_when_store_failed(place->node);
 }
 
 static void on_worker_timer(void *context)
@@ -147,7 +180,8 @@ static void on_engine_end_tick(void *context)
     engine_end_tick(node->engine);
     node->engine_ns += uv_hrtime() - start;
     for (unsigned i = 0; i < node->place_count; i++)
-        relay_send_effects(&node->places[i].relay);
+        relay_end_tick(&node->places[i].relay);
+    stop_when_store_failed(node);
 }
 
 static void on_engine_timer(void *context)
@@ -176,22 +210,11 @@ static void on_accept(void *context, int fd)
 
 /* --- signals --------------------------------------------------------------------------------- */
 
-/* Tells all workers, or calls the only one. */
-static void tell_workers(struct node *node, enum node_parcel_kind kind)
-{
-    for (unsigned i = 0; i < node->place_count; i++)
-        post(&node->places[i].worker.loop, kind, -1);
-}
-
 static void on_stop_signal(uv_signal_t *signal, int number)
 {
     struct node *node = signal->data;
-    if (node->stopping)
-        return;
-    node->stopping = true;
-    log_info("stopping", LOG_STR("signal", number == SIGINT ? "SIGINT" : "SIGTERM"));
-    listener_close(&node->listener);
-    tell_workers(node, NODE_SHUT_DOWN);
+    if (!node->stopping)
+        stop(node, number == SIGINT ? "SIGINT" : "SIGTERM");
 }
 
 /* Logs TEXT line by line. */
@@ -236,14 +259,15 @@ static struct engine *start_engine(struct node *node)
 {
     const struct settings *settings = node->settings;
     node->env = (struct env){node, now_ms, wall_ms, random_bytes};
-    store_ram_init(&node->store);
+    store_ram_init(&node->ram);
     return engine_new(&(struct engine_config){
         .env = &node->env,
-        .store = &node->store.store,
+        .store = &node->ram.store,
         .default_vhost = slice_from_string(settings->default_vhost),
         .default_user = slice_from_string(settings->default_user),
         .default_pass = slice_from_string(settings->default_pass),
-        .default_user_loopback_only = settings->loopback_guest,
+        .default_user_loopback_only = settings->loopback_guest &&
+                                      strcmp(settings->default_user, "guest") == 0,
         .connection_max = settings->connection_max,
         .consumer_max_per_channel = settings->consumer_max_per_channel,
         .route_cache_entries = settings->route_cache_entries,
@@ -316,6 +340,22 @@ static int start_listener(struct node *node, char *error, size_t error_size)
     return 0;
 }
 
+/* From the log's thread: what has become durable is looked at in a tick. */
+static void on_durable(void *context)
+{
+    loop_wake(((struct node *)context)->main_loop);
+}
+
+static int start_storage(struct node *node, char *error, size_t error_size)
+{
+    if (!node->settings->store_log)
+        return 0;
+    int status = storage_open(&node->storage, node->settings->data_dir, node->engine, on_durable,
+                              node, error, error_size);
+    node->has_storage = status == 0;
+    return status;
+}
+
 struct node *node_new(const struct settings *settings, char *error, size_t error_size)
 {
     struct node *node = mem_zalloc(sizeof *node);
@@ -330,7 +370,9 @@ struct node *node_new(const struct settings *settings, char *error, size_t error
     start_signal(node, &node->on_term, SIGTERM, on_stop_signal);
     start_signal(node, &node->on_usr1, SIGUSR1, on_describe_signal);
     node->has_main_loop = true;
-    status = start_listener(node, error, error_size);
+    status = start_storage(node, error, error_size);
+    if (status == 0)
+        status = start_listener(node, error, error_size);
 failed:
     if (status == 0)
         return node;
@@ -343,13 +385,14 @@ static void run_worker(void *place)
     loop_run(&((struct place *)place)->worker.loop);
 }
 
-void node_run(struct node *node)
+bool node_run(struct node *node)
 {
     for (unsigned i = 0; node->has_engine_loop && i < node->place_count; i++)
         CHECK(uv_thread_create(&node->places[i].thread, run_worker, &node->places[i]) == 0);
     loop_run(node->main_loop);
     for (unsigned i = 0; node->has_engine_loop && i < node->place_count; i++)
         CHECK(uv_thread_join(&node->places[i].thread) == 0);
+    return !node->store_failed;
 }
 
 void node_free(struct node *node)
@@ -370,6 +413,8 @@ void node_free(struct node *node)
     }
     if (node->has_engine_loop)
         loop_fini(&node->engine_loop);
+    if (node->has_storage)
+        storage_close(&node->storage);
     if (node->engine != NULL)
         engine_free(node->engine);
     mem_free(node->places);

@@ -6,6 +6,8 @@
 #ifndef STOATMQ_SERVER_NODE_H
 #define STOATMQ_SERVER_NODE_H
 
+#include <stdbool.h>
+
 #include "server/settings.h"
 
 struct node;
@@ -14,8 +16,9 @@ struct node;
  * stay borrowed. */
 struct node *node_new(const struct settings *settings, char *error, size_t error_size);
 
-/* Serves until SIGINT or SIGTERM; then closes all connections in an orderly way. */
-void node_run(struct node *node);
+/* Serves until SIGINT or SIGTERM, or until the log cannot be written (false); then closes all
+ * connections in an orderly way. */
+bool node_run(struct node *node);
 
 /* Frees a node that has run, or never did. */
 void node_free(struct node *node);

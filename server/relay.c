@@ -252,7 +252,8 @@ uint64_t relay_work(struct relay_batch *batch)
     }
     batch->records.size = 0;
     batch->parcel.kind = RELAY_WORKED;
-    loop_post(relay->worker_loop, &batch->parcel);
+    batch->parcel.next = relay->worked;
+    relay->worked = &batch->parcel;
     return count;
 }
 
@@ -294,8 +295,13 @@ static void emit(struct sink *sink, void *connection, const struct effect *effec
     end_record(records, start);
 }
 
-void relay_send_effects(struct relay *relay)
+void relay_end_tick(struct relay *relay)
 {
+    while (relay->worked != NULL && !engine_is_full(relay->engine)) {
+        struct parcel *worked = relay->worked;
+        relay->worked = worked->next;
+        loop_post(relay->worker_loop, worked);
+    }
     struct relay_batch *batch = relay->effects;
     if (batch == NULL)
         return;
@@ -381,4 +387,9 @@ void relay_fini(struct relay *relay)
     free_batch(relay->commands);
     free_batch(relay->spare);
     free_batch(relay->effects);
+    while (relay->worked != NULL) {
+        struct relay_batch *batch = (struct relay_batch *)relay->worked;
+        relay->worked = relay->worked->next;
+        free_batch(batch);
+    }
 }

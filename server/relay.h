@@ -43,6 +43,7 @@ struct relay {
     uint64_t under_way;           /* the worker's: cost of batches that have not come back */
 
     struct relay_batch *effects; /* the engine's: being filled, or NULL */
+    struct parcel *worked;       /* the engine's: batches that are emptied and not sent back yet */
 };
 
 void relay_init(struct relay *relay, struct engine *engine, struct loop *engine_loop,
@@ -51,12 +52,12 @@ void relay_init(struct relay *relay, struct engine *engine, struct loop *engine_
 /* Frees the batches that are left, once both loops have ended. */
 void relay_fini(struct relay *relay);
 
-/* Engine's thread: applies a RELAY_COMMANDS batch and sends it back; returns how many commands it
- * held. */
+/* Engine's thread: applies a RELAY_COMMANDS batch; returns how many commands it held. */
 uint64_t relay_work(struct relay_batch *batch);
 
-/* Engine's thread, at the tick's end: sends the effects on their way. */
-void relay_send_effects(struct relay *relay);
+/* Engine's thread, at the tick's end: sends emptied batches back, unless the store is full, which
+ * holds their worker back, and the effects on their way. */
+void relay_end_tick(struct relay *relay);
 
 /* Worker's thread: takes a batch that came from the engine. */
 void relay_receive(struct relay_batch *batch);

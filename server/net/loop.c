@@ -38,9 +38,9 @@ static void on_timer(uv_timer_t *timer)
     end_tick(loop); /* timers run before the poll, which may then block */
 }
 
-static void on_wake(uv_async_t *wake)
+/* Gives what is in the inbox to on_parcel; is the loop to stop? */
+static bool take_parcels(struct loop *loop)
 {
-    struct loop *loop = wake->data;
     uv_mutex_lock(&loop->inbox_lock);
     struct parcel *parcel = loop->inbox_first;
     bool stopping = loop->stopping;
@@ -51,7 +51,13 @@ static void on_wake(uv_async_t *wake)
         loop->hooks.on_parcel(loop->context, parcel);
         parcel = next;
     }
-    if (stopping)
+    return stopping;
+}
+
+static void on_wake(uv_async_t *wake)
+{
+    struct loop *loop = wake->data;
+    if (take_parcels(loop))
         uv_stop(&loop->uv);
 }
 
@@ -81,13 +87,13 @@ int loop_init(struct loop *loop, unsigned number, size_t read_buffer_bytes,
 
 void loop_fini(struct loop *loop)
 {
+    take_parcels(loop); /* that came too late */
     uv_close((uv_handle_t *)&loop->check, NULL);
     uv_close((uv_handle_t *)&loop->timer, NULL);
     uv_close((uv_handle_t *)&loop->wake, NULL);
     uv_close((uv_handle_t *)&loop->again, NULL);
     uv_run(&loop->uv, UV_RUN_DEFAULT);
     CHECK(uv_loop_close(&loop->uv) == 0);
-    CHECK(loop->inbox_first == NULL);
     uv_mutex_destroy(&loop->inbox_lock);
     output_pool_fini(&loop->chunks);
     mem_free(loop->read_buffer);
@@ -103,6 +109,11 @@ void loop_stop(struct loop *loop)
     uv_mutex_lock(&loop->inbox_lock);
     loop->stopping = true;
     uv_mutex_unlock(&loop->inbox_lock);
+    uv_async_send(&loop->wake);
+}
+
+void loop_wake(struct loop *loop)
+{
     uv_async_send(&loop->wake);
 }
 

@@ -48,7 +48,8 @@ struct loop {
 int loop_init(struct loop *loop, unsigned number, size_t read_buffer_bytes,
               const struct loop_hooks *hooks, void *context) __attribute__((warn_unused_result));
 
-/* Frees a loop that does not run and whose watches are closed. */
+/* Frees a loop that does not run and whose watches are closed; parcels that are left go to
+ * on_parcel. */
 void loop_fini(struct loop *loop);
 
 /* Runs until loop_stop. */
@@ -56,6 +57,9 @@ void loop_run(struct loop *loop);
 
 /* Ends loop_run after the current tick. Any thread. */
 void loop_stop(struct loop *loop);
+
+/* Has a tick come soon, though nothing happened on the loop. Any thread. */
+void loop_wake(struct loop *loop);
 
 /* Gives PARCEL to the loop's on_parcel. One wake-up when the inbox was empty. Any thread. */
 void loop_post(struct loop *loop, struct parcel *parcel);

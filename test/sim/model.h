@@ -6,7 +6,8 @@
  * gets it is the engine's choice: the model checks that it was one of them.
  *
  *   model.c        the program: options, steps
- *   model_ops.c    operations: what they change in the model, what is to be seen, the command
+ *   model_ops.c, model_messages.c, model_topology.c
+ *                  operations: what they change in the model, what is to be seen, the command
  *   model_state.c  queues, exchanges, bindings, channels coming and going; routing
  *   model_check.c  what clients saw; what must hold after each step
  *   model_store.c  what the store was told
@@ -159,12 +160,12 @@ struct model {
     size_t expected_count;
     struct m_stored stored[EXPECTED_MAX];
     size_t stored_count, stored_seen;
-    uint64_t stored_lsn; /* of the last */
+    uint64_t stored_lsn;          /* of the last */
     struct m_channel *committing; /* its settlements happen when commit-ok is seen */
     uint64_t durable_lsn;         /* what the engine was told */
     struct m_image image;
     struct counters counters;
-    uint64_t deliveries, confirms, returns, errors; /* for the summary */
+    uint64_t deliveries, confirms, returns, errors, deepest, clogs, commits; /* for the summary */
 };
 
 extern const char *const model_keys[KEYS];
@@ -201,7 +202,7 @@ static inline bool one_in(struct model *model, uint32_t limit)
     return below(model, limit) == 0;
 }
 
-/* --- model_state.c ------------------------------------------------------------------------------- */
+/* --- model_state.c --------------------------------------------------------------------------- */
 
 void state_init(struct model *model);
 void state_fini(struct model *model);
@@ -234,7 +235,7 @@ void state_close_session(struct model *model, int session);
 /* The confirm that is due on the channel now, if any, is expected. */
 void state_confirm(struct model *model, int session, uint16_t number);
 
-/* --- model_ops.c --------------------------------------------------------------------------------- */
+/* --- model_ops.c ----------------------------------------------------------------------------- */
 
 /* One random operation, on the model and the engine. */
 void model_operate(struct model *model);
@@ -242,7 +243,7 @@ void model_operate(struct model *model);
 struct m_expected *model_expect(struct model *model, int session, uint16_t channel,
                                 enum method_id id);
 
-/* --- model_check.c ------------------------------------------------------------------------------- */
+/* --- model_check.c --------------------------------------------------------------------------- */
 
 bool consumer_may_get(const struct model *model, int session, uint16_t channel, int tag);
 
@@ -252,7 +253,7 @@ void check_seen(struct model *model);
 /* What must hold between steps. */
 void check_state(struct model *model);
 
-/* --- model_store.c ------------------------------------------------------------------------------- */
+/* --- model_store.c --------------------------------------------------------------------------- */
 
 /* Takes in what the store was told since the last time. */
 void store_follow(struct model *model);

@@ -5,13 +5,13 @@
 #include "test/unit/exchange/naive_topic.h"
 
 const char *const model_keys[KEYS] = {
-    "",  "a", "b",   "a.b", "a.b.c", "q0",    "q1",    "q2", "b.a",  "a.a.b", /* publishing's */
+    "",  "a", "b",   "a.b", "a.b.c", "q0",    "q1",    "q2", "b.a", "a.a.b", /* publishing's */
     "#", "*", "a.#", "*.b", "#.b.#", "a.*.c", "*.#.*", "#.#"};
 const char *const model_kinds[4] = {"direct", "fanout", "topic", "headers"};
 
 const struct m_header model_headers[HEADERS][3] = {
-    {{NULL, 0}},  {{"h1", 1}},  {{"h1", 1}, {"h2", 2}}, {{"h2", 2}},
-    {{"h1", 5}},  {{"x-h", 1}}, {{NULL, 0}},
+    {{NULL, 0}},  {{"h1", 1}}, {{"h1", 1}, {"h2", 2}}, {{"h2", 2}}, {{"h1", 5}},
+    {{"x-h", 1}}, {{NULL, 0}},
 };
 
 const struct m_arguments model_arguments[HEADERS] = {
@@ -46,10 +46,11 @@ const char *tag_name(int tag)
 void state_init(struct model *model)
 {
     for (int i = 0; i < EXCHANGES; i++)
-        model->exchanges[i] = (struct m_exchange){.alive = i < FIRST_OWN_EXCHANGE,
-                                                  .durable = true,
-                                                  .kind = i == 0 ? KIND_DIRECT : (i - 1) % 4,
-                                                  .alternate = NONE};
+        model->exchanges[i] = (struct m_exchange){
+            .alive = i < FIRST_OWN_EXCHANGE,
+            .durable = true,
+            .kind = (enum exchange_kind)(i == 0 ? 0 : (i - 1) % 4),
+            .alternate = NONE};
 }
 
 void state_fini(struct model *model)
@@ -58,9 +59,7 @@ void state_fini(struct model *model)
         mem_free(model->queues[i].ready);
 }
 
-/* --- routing
- * ---------------------------------------------------------------------------------------
- */
+/* --- routing --------------------------------------------------------------------------------- */
 
 /* Has a message with HEADERS the header NAME with VALUE (0: any)? */
 static bool has_header(int headers, const struct m_header *wanted)
@@ -143,9 +142,7 @@ void state_route(const struct model *model, const struct m_message *message, boo
     }
 }
 
-/* --- queues
- * ----------------------------------------------------------------------------------------
- */
+/* --- queues ---------------------------------------------------------------------------------- */
 
 void state_put_back(struct m_queue *queue, const struct m_entry *entry)
 {
@@ -209,14 +206,14 @@ uint32_t state_consumers(const struct model *model, int queue)
     for (int s = 0; s < SESSIONS; s++)
         for (int c = 1; c <= CHANNELS; c++)
             for (int t = 0; t < TAGS; t++) {
-                const struct m_consumer *consumer =
-                    &model->sessions[s].channels[c].consumers[t];
+                const struct m_consumer *consumer = &model->sessions[s].channels[c].consumers[t];
                 count += consumer->alive && consumer->queue == queue;
             }
     return count;
 }
 
-/* Ends the consumers of a queue, in the order of their beginning, and expects that they are told. */
+/* Ends the consumers of a queue, in the order of their beginning, and expects that they are told.
+ */
 static void end_consumers(struct model *model, int queue)
 {
     for (uint32_t ended = 0;;) {
@@ -258,9 +255,7 @@ void state_delete_queue(struct model *model, int index)
     queue->unacked = 0;
 }
 
-/* --- exchanges and bindings
- * ------------------------------------------------------------------------
- */
+/* --- exchanges and bindings ------------------------------------------------------------------ */
 
 int state_find_binding(const struct model *model, const struct m_binding *wanted)
 {
@@ -299,9 +294,7 @@ void state_delete_exchange(struct model *model, int index)
         }
 }
 
-/* --- channels
- * --------------------------------------------------------------------------------------
- */
+/* --- channels -------------------------------------------------------------------------------- */
 
 void state_track(struct m_channel *channel, const struct m_entry *entry, int queue,
                  uint32_t queue_uid, struct m_consumer *consumer)
@@ -309,15 +302,15 @@ void state_track(struct m_channel *channel, const struct m_entry *entry, int que
     if (channel->unacked_count == channel->unacked_capacity) {
         channel->unacked_capacity = channel->unacked_capacity == 0 ? 16
                                                                    : channel->unacked_capacity * 2;
-        channel->unacked =
-            mem_realloc(channel->unacked, channel->unacked_capacity * sizeof *channel->unacked);
+        channel->unacked = mem_realloc(channel->unacked,
+                                       channel->unacked_capacity * sizeof *channel->unacked);
     }
-    channel->unacked[channel->unacked_count++] =
-        (struct m_unacked){.tag = channel->last_tag,
-                           .entry = *entry,
-                           .queue = queue,
-                           .queue_uid = queue_uid,
-                           .consumer_uid = consumer == NULL ? 0 : consumer->uid};
+    channel->unacked[channel->unacked_count++] = (struct m_unacked){
+        .tag = channel->last_tag,
+        .entry = *entry,
+        .queue = queue,
+        .queue_uid = queue_uid,
+        .consumer_uid = consumer == NULL ? 0 : consumer->uid};
     if (consumer != NULL) {
         consumer->unacked++;
         channel->consumer_unacked++;
@@ -366,8 +359,7 @@ void state_apply_held(struct model *model, struct m_channel *channel)
 {
     for (size_t i = 0; i < channel->unacked_count;)
         if (channel->unacked[i].held)
-            state_settle(model, channel, i, channel->unacked[i].acked,
-                         channel->unacked[i].requeue);
+            state_settle(model, channel, i, channel->unacked[i].acked, channel->unacked[i].requeue);
         else
             i++;
 }

@@ -11,9 +11,7 @@
 #include "server/base/log.h"
 #include "server/base/mem.h"
 
-/* --- randomness
- * -----------------------------------------------------------------------------------
- */
+/* --- randomness ------------------------------------------------------------------------------ */
 
 uint64_t harness_random(uint64_t *state)
 {
@@ -49,9 +47,7 @@ static uint64_t no_clock(void *context)
     return 0;
 }
 
-/* --- the store
- * ------------------------------------------------------------------------------------
- */
+/* --- the store ------------------------------------------------------------------------------- */
 
 static void copy_text(char *to, size_t size, struct slice from)
 {
@@ -103,7 +99,6 @@ static uint64_t append(struct store *store, const struct store_record *record)
         break;
     case STORE_SETTLE:
     case STORE_REQUEUE:
-    case STORE_PURGE:
     case STORE_QUEUE_DECLARE:
     case STORE_QUEUE_DELETE:
         copy_text(fact->name, sizeof fact->name, record->queue->name);
@@ -121,6 +116,12 @@ static uint64_t append(struct store *store, const struct store_record *record)
         break;
     }
     return own->last_lsn;
+}
+
+static bool is_full(struct store *store)
+{
+    (void)store;
+    return false;
 }
 
 static uint64_t flush(struct store *store)
@@ -145,9 +146,7 @@ unsigned harness_facts(const struct harness *harness, enum store_record_kind kin
     return count;
 }
 
-/* --- what clients see
- * -----------------------------------------------------------------------------
- */
+/* --- what clients see ------------------------------------------------------------------------ */
 
 static void emit(struct sink *sink, void *connection, const struct effect *effect)
 {
@@ -198,16 +197,14 @@ void client_forget(struct client *client)
     client->head = client->count = 0;
 }
 
-/* --- life
- * ------------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------ */
 
 void harness_init(struct harness *harness, uint64_t seed)
 {
     *harness = (struct harness){
         .env = {harness, no_clock, no_clock, fill_random},
         .random = seed,
-        .store = {.store = {append, flush}},
+        .store = {.store = {append, flush, is_full}},
         .sink = {emit},
     };
     log_set_level(LOG_ERROR); /* what tests provoke is no news */
@@ -221,7 +218,7 @@ void harness_init(struct harness *harness, uint64_t seed)
     harness_forget_facts(harness);
 }
 
-void harness_fini(struct harness *harness)
+void harness_end(struct harness *harness)
 {
     for (unsigned i = 0; i < harness->client_count; i++) {
         struct client *client = &harness->clients[i];
@@ -230,7 +227,15 @@ void harness_fini(struct harness *harness)
         client_forget(client);
         mem_free(client->seen);
     }
+    harness->client_count = 0;
     engine_free(harness->engine);
+    harness->engine = NULL;
+}
+
+void harness_fini(struct harness *harness)
+{
+    if (harness->engine != NULL)
+        harness_end(harness);
     mem_free(harness->store.facts);
 }
 
@@ -312,8 +317,9 @@ struct client *client_open(struct harness *harness, uint32_t unwritten_max)
 
 void client_close(struct client *client)
 {
-    engine_apply(client->harness->engine,
-                 &(struct command){.kind = COMMAND_SESSION_CLOSE, .session = client->session});
+    engine_apply(client->harness->engine, &(struct command){.kind = COMMAND_SESSION_CLOSE,
+                                                            .session = client->session,
+                                                            .close_reason = "test"});
     CHECK(client->session == NULL);
 }
 
@@ -327,9 +333,7 @@ void client_drain(struct client *client, uint64_t bytes)
                                                             .drained_bytes = bytes});
 }
 
-/* --- methods
- * ---------------------------------------------------------------------------------------
- */
+/* --- methods --------------------------------------------------------------------------------- */
 
 void client_send(struct client *client, uint16_t channel, const struct method *method)
 {

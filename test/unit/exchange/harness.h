@@ -88,7 +88,10 @@ struct harness {
 
 void harness_init(struct harness *harness, uint64_t seed);
 
-/* Closes the clients, drops what they saw, frees the engine. */
+/* Closes the clients, drops what they saw, frees the engine; the facts stay. */
+void harness_end(struct harness *harness);
+
+/* Frees all that is left, after harness_end or without. */
 void harness_fini(struct harness *harness);
 
 /* The next number of a seeded sequence (SplitMix64), and one below LIMIT. */
@@ -135,9 +138,7 @@ void client_forget(struct client *client);
 /* The client has read BYTES of its deliveries, or all. */
 void client_drain(struct client *client, uint64_t bytes);
 
-/* --- methods, shorter
- * ------------------------------------------------------------------------------
- */
+/* --- methods, shorter ------------------------------------------------------------------------ */
 
 enum publish_flag {
     PUBLISH_PERSISTENT = 1 << 0,

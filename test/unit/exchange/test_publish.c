@@ -129,6 +129,20 @@ static void many_pending_confirms_keep_their_order(void **state)
     expect_confirm_after_tick(f, published, true);
 }
 
+/* The end of a tick may tell of more than a message that was on its way by then. */
+static void older_word_of_durability_is_no_news(void **state)
+{
+    struct fixture *f = *state;
+    publish(f, "durable", PUBLISH_PERSISTENT);
+    uint64_t lsn = f->harness.store.last_lsn;
+    f->harness.store.durable_lsn = lsn;
+    expect_confirm_after_tick(f, 1, false);
+    harness_durable(&f->harness, lsn - 1);
+    f->harness.store.durable_lsn = lsn;
+    publish(f, "transient", 0);
+    expect_confirm_after_tick(f, 2, false);
+}
+
 static void a_return_comes_before_the_confirm(void **state)
 {
     struct fixture *f = *state;
@@ -333,6 +347,30 @@ static void a_direct_reply_finds_its_way_back(void **state)
     expect_method(server, 7, METHOD_BASIC_RETURN);
 }
 
+static void the_address_of_a_closed_channel_leads_nowhere(void **state)
+{
+    struct fixture *f = *state;
+    struct client *server = client_open(&f->harness, 10000);
+    client_channel(server, 1);
+    client_consume(server, 1, "transient", "work", true);
+    client_consume(f->client, 1, "amq.rabbitmq.reply-to", "replies", true);
+    client_publish_with(f->client, 1, "", "transient", "question", 0,
+                        &(struct properties){.flags = PROPERTY_REPLY_TO,
+                                             .reply_to = SLICE_LITERAL("amq.rabbitmq.reply-to")});
+    const struct seen *seen = expect_delivery(server, 1, "work", "question", false);
+    struct properties properties;
+    assert_int_equal(properties_decode(message_properties(seen->message), &properties), METHOD_OK);
+    char address[256] = "";
+    memcpy(address, properties.reply_to.data, properties.reply_to.size);
+    client_send(f->client, 1, &(struct method){.id = METHOD_CHANNEL_CLOSE});
+    expect_confirm(f->client, 1, 1, false);
+    expect_method(f->client, 1, METHOD_CHANNEL_CLOSE_OK);
+    client_publish(server, 1, "", address, "answer", PUBLISH_MANDATORY);
+    expect_method(server, 1, METHOD_BASIC_RETURN);
+    expect_nothing(f->client);
+    assert_int_equal(f->harness.engine->reply_consumers.count, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -342,6 +380,7 @@ int main(void)
         TEST(transient_publishes_wait_for_those_before_them_only),
         TEST(a_message_that_was_consumed_meanwhile_is_confirmed_once_durable),
         TEST(many_pending_confirms_keep_their_order),
+        TEST(older_word_of_durability_is_no_news),
         TEST(a_return_comes_before_the_confirm),
         TEST(channels_confirm_for_themselves),
         TEST(a_closing_channel_is_told_what_is_durable_and_no_more),
@@ -353,6 +392,7 @@ int main(void)
         TEST(immediate_closes_the_connection),
         TEST(an_exchange_or_queue_made_anew_is_not_mistaken_for_the_old),
         TEST(a_direct_reply_finds_its_way_back),
+        TEST(the_address_of_a_closed_channel_leads_nowhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fact: what a record of the log says, as bytes and back. Queues are named by a number that is
+ * theirs for life, so that a queue that is deleted and declared again is another. Decoding borrows
+ * and trusts nothing. Pure; any thread.
+ */
+#ifndef STOATMQ_PERSIST_FACT_H
+#define STOATMQ_PERSIST_FACT_H
+
+#include "exchange/store.h"
+#include "server/base/buf.h"
+
+#define FACT_RECORD_TYPE(kind) ((uint8_t)(RECORD_FACT + (kind)))
+
+enum fact_flag {
+    FACT_DURABLE = 1,
+    FACT_AUTO_DELETE = 2,
+    FACT_INTERNAL = 4,
+    FACT_TO_EXCHANGE = 8, /* of a binding: its destination is an exchange, named by name */
+    FACT_PERSISTENT = 16,
+};
+
+struct fact {
+    enum store_record_kind kind;
+    uint8_t flags;
+    uint64_t queue;           /* its number; QUEUE_*, BIND and UNBIND of a queue, SETTLE, REQUEUE */
+    uint64_t position;        /* SETTLE: the first */
+    uint32_t count;           /* SETTLE: how many in a row; REQUEUE: deliveries so far */
+    struct slice vhost, name; /* QUEUE_DECLARE, EXCHANGE_*; of a binding: the source exchange */
+    struct slice destination; /* of a binding with FACT_TO_EXCHANGE */
+    struct slice type;        /* EXCHANGE_DECLARE */
+    struct slice arguments;
+    struct slice routing_key;                /* of a binding or message */
+    struct slice exchange, properties, body; /* MESSAGE; the body: what is behind its parts */
+    uint32_t body_bytes;                     /* MESSAGE: all of it, with its parts */
+    uint32_t target_count;                   /* MESSAGE */
+    struct slice targets;                    /* read with fact_target */
+};
+
+/* Appends the payload for RECORD; of a message without its body, which follows it. Not for
+ * STORE_SETTLE. */
+void fact_encode(const struct store_record *record, struct buf *out);
+
+/* Appends the payload of a STORE_SETTLE: COUNT positions of the queue from FIRST on. */
+void fact_encode_settle(uint64_t queue, uint64_t first, uint32_t count, struct buf *out);
+
+/* Reads a payload: 0, or -1 when it is malformed. */
+int fact_decode(enum store_record_kind kind, struct slice payload, struct fact *fact)
+    __attribute__((warn_unused_result));
+
+/* The INDEXth place that a message went to. */
+void fact_target(const struct fact *fact, uint32_t index, uint64_t *queue, uint64_t *position);
+
+#endif

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Design notes. A batch is a run of bytes as they will stand in the files, cut into pieces where a
+ * segment ends; each piece starts with a BATCH record that says how far the log was durable before
+ * it. Recovery tells by that a torn end (nothing behind it knows of it) from damage in the middle
+ * (something behind it does). The writer fills the BATCH records in, since only it knows.
+ */
+#include "persist/log.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+#include "server/base/check.h"
+#include "server/base/log.h"
+#include "server/base/mem.h"
+
+/* Bytes that belong in one segment, in a row. */
+struct piece {
+    uint64_t lsn; /* where the first belongs: its BATCH record */
+    size_t begin; /* where it is in the batch's bytes */
+};
+
+#define PIECES_MAX 64 /* of a batch; it is closed before it gets more */
+
+struct batch {
+    struct buf bytes;
+    struct piece pieces[PIECES_MAX];
+    unsigned piece_count;
+    uint64_t last_lsn; /* of its last record */
+};
+
+struct log {
+    struct io *io;
+    uint8_t node_id[NODE_ID_BYTES];
+    uint32_t epoch;
+    void (*on_durable)(void *context);
+    void *context;
+    bool threadless;
+
+    struct batch *filling; /* the engine's */
+    uint64_t end_lsn;      /* the engine's: where the next record goes */
+
+    int file; /* the writer's: the segment that is open, or -1 */
+    uint64_t file_segment;
+    uint64_t synced_end; /* the writer's: the log is durable up to here */
+
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards the rest */
+    pthread_cond_t wake;
+    struct batch *pending; /* for the writer; empty: it is free */
+    struct batch *spare;   /* came back from the writer */
+    bool writing, stopping;
+    uint64_t durable_lsn, durable_end;
+    int failure;
+};
+
+/* --- filling a batch: the engine's side
+ * ------------------------------------------------------------- */
+
+static struct batch *new_batch(void)
+{
+    return mem_zalloc(sizeof(struct batch));
+}
+
+static void free_batch(struct batch *batch)
+{
+    if (batch == NULL)
+        return;
+    buf_fini(&batch->bytes);
+    mem_free(batch);
+}
+
+/* A record whose payload is A and B, at the end of the batch and of the log. */
+static uint64_t put_record(struct log *log, uint8_t type, struct slice a, struct slice b)
+{
+    struct buf *bytes = &log->filling->bytes;
+    uint32_t payload_bytes = (uint32_t)(a.size + b.size);
+    uint32_t total = record_bytes(payload_bytes);
+    uint8_t *at = buf_reserve(bytes, total);
+    memset(at + total - RECORD_ALIGNMENT, 0,
+           RECORD_ALIGNMENT); /* padding, first: the payload may overlap it */
+    if (a.size > 0)
+        memcpy(at + RECORD_HEADER_BYTES, a.data, a.size);
+    if (b.size > 0)
+        memcpy(at + RECORD_HEADER_BYTES + a.size, b.data, b.size);
+    record_seal(at, type, log->epoch, log->end_lsn, payload_bytes);
+    bytes->size += total;
+    uint64_t lsn = log->end_lsn;
+    log->end_lsn += total;
+    log->filling->last_lsn = lsn;
+    return lsn;
+}
+
+#define BATCH_RECORD_BYTES (RECORD_HEADER_BYTES + 8u)
+
+static void begin_piece(struct log *log)
+{
+    static const uint8_t unknown[8]; /* filled in by the writer */
+    struct batch *batch = log->filling;
+    CHECK(batch->piece_count < PIECES_MAX);
+    batch->pieces[batch->piece_count++] = (struct piece){log->end_lsn, batch->bytes.size};
+    put_record(log, RECORD_BATCH, slice_of(unknown, sizeof unknown), SLICE_EMPTY);
+}
+
+/* Ends the segment: what is left of it is the payload of an END, which is not written. */
+static void end_segment(struct log *log)
+{
+    struct batch *batch = log->filling;
+    uint32_t left = SEGMENT_BYTES - lsn_offset(log->end_lsn);
+    uint8_t *at = buf_reserve(&batch->bytes, RECORD_HEADER_BYTES);
+    record_seal(at, RECORD_END, log->epoch, log->end_lsn, left - RECORD_HEADER_BYTES);
+    batch->bytes.size += RECORD_HEADER_BYTES;
+    batch->last_lsn = log->end_lsn;
+    log->end_lsn = segment_first_lsn(lsn_segment(log->end_lsn) + 1);
+}
+
+uint64_t log_append(struct log *log, uint8_t type, struct slice a, struct slice b)
+{
+    CHECK(a.size + b.size <= RECORD_PAYLOAD_MAX);
+    uint32_t total = record_bytes((uint32_t)(a.size + b.size));
+    bool is_first = log->filling->piece_count == 0;
+    /* An END must always find room behind the record. */
+    uint32_t needed = total + RECORD_HEADER_BYTES + (is_first ? BATCH_RECORD_BYTES : 0);
+    if (SEGMENT_BYTES - lsn_offset(log->end_lsn) < needed) {
+        if (is_first)
+            begin_piece(log);
+        end_segment(log);
+        begin_piece(log);
+    } else if (is_first) {
+        begin_piece(log);
+    }
+    return put_record(log, type, a, b);
+}
+
+/* --- writing: the writer's side
+ * ---------------------------------------------------------------------- */
+
+static int create_segment(struct log *log, uint64_t segment, const char *name)
+{
+    static const char *const temporary = "new.log";
+    uint8_t header[SEGMENT_HEADER_BYTES];
+    struct io *io = log->io;
+    struct segment_header fields = {.version = LOG_FORMAT_VERSION, .segment = segment};
+    memcpy(fields.node_id, log->node_id, NODE_ID_BYTES);
+    segment_header_write(header, &fields);
+    (void)io->remove(io, temporary); /* of an attempt that was cut short */
+    int file = io->open(io, temporary, IO_CREATE);
+    if (file < 0)
+        return file;
+    int status = io->allocate(io, file, SEGMENT_BYTES);
+    if (status == 0)
+        status = io->write(io, file, header, sizeof header, 0);
+    if (status == 0)
+        status = io->sync(io, file);
+    if (status == 0)
+        status = io->rename(io, temporary, name);
+    if (status == 0)
+        status = io->sync_directory(io);
+    if (status < 0) {
+        (void)io->close(io, file);
+        return status;
+    }
+    return file;
+}
+
+/* Has SEGMENT's file open; makes it when it is missing. */
+static int use_segment(struct log *log, uint64_t segment)
+{
+    char name[SEGMENT_NAME_BYTES];
+    if (log->file >= 0 && log->file_segment == segment)
+        return 0;
+    if (log->file >= 0)
+        (void)log->io->close(log->io, log->file);
+    segment_name(segment, name);
+    log->file_segment = segment;
+    log->file = log->io->open(log->io, name, IO_WRITE);
+    if (log->file == -ENOENT)
+        log->file = create_segment(log, segment, name);
+    return log->file < 0 ? log->file : 0;
+}
+
+/* Writes and syncs one piece; its BATCH record says how far the log was durable. */
+static int write_piece(struct log *log, const struct piece *piece, uint8_t *bytes, size_t size)
+{
+    int status = use_segment(log, lsn_segment(piece->lsn));
+    if (status < 0)
+        return status;
+    put_le64(bytes + RECORD_HEADER_BYTES, log->synced_end);
+    record_seal(bytes, RECORD_BATCH, log->epoch, piece->lsn,
+                BATCH_RECORD_BYTES - RECORD_HEADER_BYTES);
+    status = log->io->write(log->io, log->file, bytes, size, lsn_offset(piece->lsn));
+    if (status == 0)
+        status = log->io->sync(log->io, log->file);
+    if (status == 0)
+        log->synced_end = piece->lsn + size;
+    return status;
+}
+
+static int write_batch(struct log *log, struct batch *batch)
+{
+    for (unsigned i = 0; i < batch->piece_count; i++) {
+        size_t begin = batch->pieces[i].begin;
+        size_t end = i + 1 < batch->piece_count ? batch->pieces[i + 1].begin : batch->bytes.size;
+        int status = write_piece(log, &batch->pieces[i], batch->bytes.data + begin, end - begin);
+        if (status < 0)
+            return status;
+    }
+    return 0;
+}
+
+/* Writes BATCH and lets the others know; with the lock held, which is let go while it writes. */
+static void work(struct log *log, struct batch *batch)
+{
+    log->writing = true;
+    pthread_mutex_unlock(&log->lock);
+    int status = log->failure == 0 ? write_batch(log, batch) : log->failure;
+    pthread_mutex_lock(&log->lock);
+    log->writing = false;
+    if (status == 0) {
+        log->durable_lsn = batch->last_lsn;
+        log->durable_end = log->synced_end;
+    } else if (log->failure == 0) {
+        log->failure = status;
+        log_error("log_failed", LOG_STR("reason", strerror(-status)),
+                  LOG_NUM("segment", log->file_segment),
+                  LOG_STR("hint", "nothing more is confirmed; see to the disk and start again"));
+    }
+    batch->bytes.size = 0;
+    batch->piece_count = 0;
+    if (log->spare == NULL)
+        log->spare = batch;
+    else
+        free_batch(batch);
+}
+
+static void *run_writer(void *context)
+{
+    struct log *log = context;
+    pthread_mutex_lock(&log->lock);
+    while (!log->stopping || log->pending != NULL) {
+        if (log->pending == NULL) {
+            pthread_cond_wait(&log->wake, &log->lock);
+            continue;
+        }
+        struct batch *batch = log->pending;
+        log->pending = NULL;
+        work(log, batch);
+        pthread_mutex_unlock(&log->lock);
+        log->on_durable(log->context);
+        pthread_mutex_lock(&log->lock);
+    }
+    pthread_mutex_unlock(&log->lock);
+    return NULL;
+}
+
+void log_flush(struct log *log)
+{
+    if (log->filling->piece_count == 0)
+        return;
+    pthread_mutex_lock(&log->lock);
+    if (log->threadless) {
+        struct batch *batch = log->filling;
+        log->filling = log->spare != NULL ? log->spare : new_batch();
+        log->spare = NULL;
+        work(log, batch);
+    } else if (log->pending == NULL && !log->writing) {
+        log->pending = log->filling;
+        log->filling = log->spare != NULL ? log->spare : new_batch();
+        log->spare = NULL;
+        pthread_cond_signal(&log->wake);
+    }
+    pthread_mutex_unlock(&log->lock);
+}
+
+/* --- what is known
+ * ---------------------------------------------------------------------------------------- */
+
+uint64_t log_durable_lsn(struct log *log)
+{
+    pthread_mutex_lock(&log->lock);
+    uint64_t lsn = log->durable_lsn;
+    pthread_mutex_unlock(&log->lock);
+    return lsn;
+}
+
+uint64_t log_unwritten(struct log *log)
+{
+    pthread_mutex_lock(&log->lock);
+    uint64_t durable_end = log->durable_end;
+    pthread_mutex_unlock(&log->lock);
+    return log->end_lsn - durable_end;
+}
+
+int log_failure(struct log *log)
+{
+    pthread_mutex_lock(&log->lock);
+    int failure = log->failure;
+    pthread_mutex_unlock(&log->lock);
+    return failure;
+}
+
+/* --- life
+ * -----------------------------------------------------------------------------------------------------
+ */
+
+static void free_log(struct log *log)
+{
+    if (log->file >= 0)
+        (void)log->io->close(log->io, log->file);
+    free_batch(log->filling);
+    free_batch(log->pending);
+    free_batch(log->spare);
+    pthread_cond_destroy(&log->wake);
+    pthread_mutex_destroy(&log->lock);
+    mem_free(log);
+}
+
+struct log *log_open(const struct log_config *config, bool threadless, int *status)
+{
+    struct log *log = mem_zalloc(sizeof *log);
+    log->io = config->io;
+    memcpy(log->node_id, config->node_id, NODE_ID_BYTES);
+    log->epoch = config->epoch;
+    log->on_durable = config->on_durable;
+    log->context = config->context;
+    log->threadless = threadless;
+    log->filling = new_batch();
+    log->end_lsn = log->synced_end = log->durable_end = config->end_lsn;
+    log->file = -1;
+    CHECK(pthread_mutex_init(&log->lock, NULL) == 0 && pthread_cond_init(&log->wake, NULL) == 0);
+    *status = use_segment(log, lsn_segment(config->end_lsn));
+    if (*status == 0 && !threadless)
+        *status = -pthread_create(&log->thread, NULL, run_writer, log);
+    if (*status == 0)
+        return log;
+    free_log(log);
+    return NULL;
+}
+
+void log_close(struct log *log)
+{
+    if (log->threadless) {
+        log_flush(log);
+    } else {
+        pthread_mutex_lock(&log->lock);
+        log->stopping = true;
+        pthread_cond_signal(&log->wake);
+        pthread_mutex_unlock(&log->lock);
+        CHECK(pthread_join(log->thread, NULL) == 0);
+        log->threadless = true; /* what was filled meanwhile is written here */
+        log_flush(log);
+    }
+    free_log(log);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * scan: reads a log from its first record to its last, checking everything. A torn end, which a
+ * crash leaves, is found and left off; damage anywhere else is refused with its place. Reads only.
+ * One thread, before the log is opened.
+ */
+#ifndef STOATMQ_PERSIST_SCAN_H
+#define STOATMQ_PERSIST_SCAN_H
+
+#include "persist/io.h"
+#include "persist/record.h"
+
+#define SCAN_TEXT_BYTES 256
+
+struct scan {
+    /* Filled in by log_scan. */
+    uint64_t segment_count;
+    uint64_t record_count;
+    uint64_t end_lsn;               /* where the log goes on */
+    uint64_t torn_lsn;              /* where a torn end was left off, or 0 */
+    uint32_t epoch;                 /* of the last record; 0: there is none */
+    uint8_t node_id[NODE_ID_BYTES]; /* of the segments, when there are any */
+    char error[SCAN_TEXT_BYTES];    /* what is wrong and where, for people */
+};
+
+/* Calls SEE for each record but BATCH and END, in order; the payload is valid for the call. SEE
+ * returns 0, or a negative number that ends the scan with that result, and then fills in
+ * scan->error itself. Returns 0, a negative errno of io, or -EBADMSG for a damaged log; scan->error
+ * then says more. */
+int log_scan(struct io *io, struct scan *scan,
+             int (*see)(void *context, const struct record *record), void *context)
+    __attribute__((warn_unused_result));
+
+#endif

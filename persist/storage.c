@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "persist/storage.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "server/base/crypto.h"
+#include "server/base/log.h"
+
+#define FAILED(error, error_size, status, ...) (snprintf(error, error_size, __VA_ARGS__), status)
+
+static int open_directory(struct storage *storage, const char *path, char *error, size_t error_size)
+{
+    int status = io_posix_init(&storage->io, path);
+    if (status < 0)
+        return FAILED(error, error_size, status, "data directory %s cannot be used: %s", path,
+                      strerror(-status));
+    status = storage->io.lock(&storage->io);
+    if (status == 0)
+        return 0;
+    io_posix_fini(&storage->io);
+    return status == -EWOULDBLOCK
+               ? FAILED(error, error_size, status,
+                        "data directory %s is in use by another process: stop that, or choose "
+                        "another directory with --data-dir",
+                        path)
+               : FAILED(error, error_size, status, "data directory %s cannot be locked: %s", path,
+                        strerror(-status));
+}
+
+static int open_log(struct storage *storage, void (*on_durable)(void *context), void *context)
+{
+    const struct scan *scan = &storage->recovery.scan;
+    struct log_config config = {.io = &storage->io,
+                                .epoch = scan->epoch + 1,
+                                .end_lsn = scan->end_lsn,
+                                .on_durable = on_durable,
+                                .context = context};
+    if (scan->segment_count > 0)
+        memcpy(config.node_id, scan->node_id, NODE_ID_BYTES);
+    else
+        crypto_random(config.node_id, NODE_ID_BYTES);
+    int status;
+    storage->log = log_open(&config, false, &status);
+    return status;
+}
+
+int storage_open(struct storage *storage, const char *path, struct engine *engine,
+                 void (*on_durable)(void *context), void *context, char *error, size_t error_size)
+{
+    int status = open_directory(storage, path, error, error_size);
+    if (status < 0)
+        return status;
+    const struct recovery *recovery = &storage->recovery;
+    status = recovery_run(&storage->io, engine, &storage->recovery);
+    if (status < 0)
+        (void)FAILED(error, error_size, status, "the log in %s is refused: %s", path,
+                     recovery->scan.error);
+    if (status == 0) {
+        status = open_log(storage, on_durable, context);
+        if (status < 0)
+            (void)FAILED(error, error_size, status, "the log in %s cannot be written: %s", path,
+                         strerror(-status));
+    }
+    if (status < 0) {
+        io_posix_fini(&storage->io);
+        return status;
+    }
+    store_log_init(&storage->store, storage->log);
+    engine->store = &storage->store.store;
+    log_info("recovered", LOG_NUM("segments", recovery->scan.segment_count),
+             LOG_NUM("records", recovery->scan.record_count), LOG_NUM("queues", recovery->queues),
+             LOG_NUM("messages", recovery->messages), LOG_NUM("epoch", recovery->scan.epoch + 1),
+             LOG_NUM("torn_lsn", recovery->scan.torn_lsn));
+    return 0;
+}
+
+void storage_close(struct storage *storage)
+{
+    (void)storage->store.store.flush(&storage->store.store);
+    log_close(storage->log);
+    store_log_fini(&storage->store);
+    io_posix_fini(&storage->io);
+}

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Design notes. The store's records are replayed into an image as a recovery would do it, knowing
+ * nothing else.
+ */
+#include "test/sim/model.h"
+
+#include <inttypes.h>
+
+#include "amqp/table.h"
+#include "server/base/mem.h"
+
+static int find_queue(const struct model *model, const char *name)
+{
+    for (int q = 0; q < QUEUES; q++)
+        if (strcmp(queue_name(q), name) == 0)
+            return q;
+    model_complain(model, "the store was told of a queue \"%s\"", name);
+}
+
+static int find_exchange(const struct model *model, const char *name)
+{
+    for (int x = 0; x < EXCHANGES; x++)
+        if (strcmp(exchange_name(x), name) == 0)
+            return x;
+    model_complain(model, "the store was told of an exchange \"%s\"", name);
+}
+
+/* --- messages -------------------------------------------------------------------------------- */
+
+static size_t find_item(const struct m_image *image, int queue, uint64_t position)
+{
+    size_t i = 0;
+    while (i < image->queues[queue].count && image->queues[queue].items[i].position != position)
+        i++;
+    return i;
+}
+
+static struct m_image_item *need_item(struct model *model, const struct fact *fact)
+{
+    int queue = find_queue(model, fact->name);
+    size_t i = find_item(&model->image, queue, fact->position);
+    if (i == model->image.queues[queue].count)
+        model_complain(model, "a record names %s at %" PRIu64 ", which is not there", fact->name,
+                       fact->position);
+    return &model->image.queues[queue].items[i];
+}
+
+static void remove_item(struct model *model, int queue, struct m_image_item *item)
+{
+    *item = model->image.queues[queue].items[--model->image.queues[queue].count];
+}
+
+static void add_item(struct model *model, int queue, uint64_t position)
+{
+    struct m_image *image = &model->image;
+    if (!image->queues[queue].declared)
+        model_complain(model, "a message for %s, which was not declared", queue_name(queue));
+    if (image->queues[queue].count == image->queues[queue].capacity) {
+        size_t capacity = image->queues[queue].capacity == 0 ? 64
+                                                             : image->queues[queue].capacity * 2;
+        image->queues[queue].items = mem_realloc(image->queues[queue].items,
+                                                 capacity * sizeof *image->queues[queue].items);
+        image->queues[queue].capacity = capacity;
+    }
+    image->queues[queue].items[image->queues[queue].count++] = (struct m_image_item){
+        .position = position};
+}
+
+static void follow_message(struct model *model, const struct fact *fact)
+{
+    bool told[QUEUES] = {false};
+    if (model->stored_seen == model->stored_count)
+        model_complain(model, "a message was stored that need not be");
+    const struct m_stored *stored = &model->stored[model->stored_seen++];
+    for (uint32_t i = 0; i < fact->target_count; i++) {
+        int queue = find_queue(model, fact->targets[i].queue);
+        if (told[queue] || !stored->targets[queue] ||
+            fact->targets[i].position != stored->positions[queue])
+            model_complain(model, "a message was stored for %s at %" PRIu64, fact->targets[i].queue,
+                           fact->targets[i].position);
+        told[queue] = true;
+        add_item(model, queue, fact->targets[i].position);
+    }
+    for (int q = 0; q < QUEUES; q++)
+        if (stored->targets[q] != told[q])
+            model_complain(model, "a message was not stored for %s", queue_name(q));
+    model->stored_lsn = fact->lsn;
+}
+
+/* --- topology -------------------------------------------------------------------------------- */
+
+/* Which choice of arguments is it? */
+static int find_arguments(const struct model *model, const struct fact *fact)
+{
+    struct slice arguments = slice_of(fact->arguments, fact->arguments_bytes);
+    for (int a = 0; a < HEADERS; a++) {
+        struct buf table = {0};
+        if (model_arguments[a].x_match != NULL)
+            table_put_longstr(&table, "x-match", S(model_arguments[a].x_match));
+        for (const struct m_header *c = model_arguments[a].conditions;
+             c < model_arguments[a].conditions + 3; c++)
+            if (c->name != NULL && c->value != 0)
+                table_put_int(&table, c->name, c->value);
+            else if (c->name != NULL)
+                table_put(&table, S(c->name), &(struct table_value){.type = TABLE_VOID});
+        bool equal = table_equal(buf_slice(&table), arguments);
+        buf_fini(&table);
+        if (equal)
+            return a;
+    }
+    model_complain(model, "the store was told of other arguments");
+}
+
+static struct m_binding read_binding(const struct model *model, const struct fact *fact)
+{
+    struct m_binding binding = {
+        .source = find_exchange(model, fact->name),
+        .queue = fact->to_queue ? find_queue(model, fact->destination) : NONE,
+        .exchange = fact->to_queue ? NONE : find_exchange(model, fact->destination),
+        .arguments = find_arguments(model, fact)};
+    while (binding.key < KEYS && strcmp(model_keys[binding.key], fact->key) != 0)
+        binding.key++;
+    return binding;
+}
+
+static bool is_same(const struct m_binding *a, const struct m_binding *b)
+{
+    return a->source == b->source && a->queue == b->queue && a->exchange == b->exchange &&
+           a->key == b->key && a->arguments == b->arguments;
+}
+
+static void follow_unbind(struct model *model, const struct m_binding *binding)
+{
+    struct m_image *image = &model->image;
+    size_t i = 0;
+    while (i < image->binding_count && !is_same(&image->bindings[i], binding))
+        i++;
+    if (i == image->binding_count)
+        model_complain(model, "the end of a binding that the store did not have");
+    image->bindings[i] = image->bindings[--image->binding_count];
+}
+
+static void follow_bind(struct model *model, const struct m_binding *binding)
+{
+    struct m_image *image = &model->image;
+    if (!image->exchanges[binding->source] && binding->source >= FIRST_OWN_EXCHANGE)
+        model_complain(model, "a binding whose source the store does not have");
+    for (size_t i = 0; i < image->binding_count; i++)
+        if (is_same(&image->bindings[i], binding))
+            model_complain(model, "a binding was stored twice");
+    CHECK(image->binding_count < BINDINGS_MAX);
+    image->bindings[image->binding_count++] = *binding;
+}
+
+/* Deletes bindings of a queue or an exchange, as a recovery would. */
+static void drop_bindings(struct m_image *image, int queue, int exchange)
+{
+    for (size_t i = 0; i < image->binding_count;) {
+        const struct m_binding *b = &image->bindings[i];
+        bool drop = (queue != NONE && b->queue == queue) ||
+                    (exchange != NONE && (b->exchange == exchange || b->source == exchange));
+        if (drop)
+            image->bindings[i] = image->bindings[--image->binding_count];
+        else
+            i++;
+    }
+}
+
+static void follow_declaration(struct model *model, bool *declared, bool now, const char *name)
+{
+    if (*declared == now)
+        model_complain(model, "%s was %s twice in the store", name, now ? "declared" : "deleted");
+    *declared = now;
+}
+
+/* --- all of it ------------------------------------------------------------------------------- */
+
+static void follow(struct model *model, const struct fact *fact)
+{
+    struct m_image *image = &model->image;
+    struct m_binding binding;
+    int index;
+    switch (fact->kind) {
+    case STORE_MESSAGE:
+        follow_message(model, fact);
+        break;
+    case STORE_SETTLE:
+        remove_item(model, find_queue(model, fact->name), need_item(model, fact));
+        break;
+    case STORE_REQUEUE:
+        need_item(model, fact)->count = fact->delivery_count;
+        break;
+    case STORE_QUEUE_DECLARE:
+    case STORE_QUEUE_DELETE:
+        index = find_queue(model, fact->name);
+        follow_declaration(model, &image->queues[index].declared, fact->kind == STORE_QUEUE_DECLARE,
+                           fact->name);
+        image->queues[index].count = 0;
+        if (fact->kind == STORE_QUEUE_DELETE)
+            drop_bindings(image, index, NONE);
+        break;
+    case STORE_EXCHANGE_DECLARE:
+    case STORE_EXCHANGE_DELETE:
+        index = find_exchange(model, fact->name);
+        follow_declaration(model, &image->exchanges[index], fact->kind == STORE_EXCHANGE_DECLARE,
+                           fact->name);
+        if (fact->kind == STORE_EXCHANGE_DELETE)
+            drop_bindings(image, NONE, index);
+        break;
+    case STORE_BIND:
+    case STORE_UNBIND:
+        binding = read_binding(model, fact);
+        if (fact->kind == STORE_BIND)
+            follow_bind(model, &binding);
+        else
+            follow_unbind(model, &binding);
+        break;
+    case STORE_TX_BEGIN:
+    case STORE_TX_COMMIT:
+        if (image->in_tx == (fact->kind == STORE_TX_BEGIN))
+            model_complain(model, "transactions in the store are nested or not begun");
+        image->in_tx = fact->kind == STORE_TX_BEGIN;
+        break;
+    }
+}
+
+void store_follow(struct model *model)
+{
+    struct harness_store *store = &model->harness.store;
+    for (size_t i = 0; i < store->count; i++)
+        follow(model, &store->facts[i]);
+    harness_forget_facts(&model->harness);
+    if (model->image.in_tx)
+        model_complain(model, "a transaction in the store has no end");
+    if (model->stored_seen != model->stored_count)
+        model_complain(model, "a persistent message was not stored");
+    model->stored_seen = model->stored_count = 0;
+}
+
+static void compare_item(const struct model *model, int queue, const struct m_entry *entry,
+                         size_t *found)
+{
+    if (!entry->message.persistent)
+        return;
+    size_t i = find_item(&model->image, queue, entry->position);
+    if (i == model->image.queues[queue].count)
+        model_complain(model, "message %u of %s is lost in the store", entry->message.id,
+                       queue_name(queue));
+    if (model->image.queues[queue].items[i].count != entry->count)
+        model_complain(model, "message %u of %s was delivered %u times, %u in the store",
+                       entry->message.id, queue_name(queue), entry->count,
+                       model->image.queues[queue].items[i].count);
+    ++*found;
+}
+
+static void compare_queue(const struct model *model, int index)
+{
+    const struct m_queue *queue = &model->queues[index];
+    size_t found = 0;
+    if (model->image.queues[index].declared != (queue->alive && queue->durable))
+        model_complain(model, "%s is%s in the store", queue_name(index),
+                       queue->alive ? " not" : "");
+    if (!queue->alive || !queue->durable)
+        return;
+    for (size_t i = 0; i < queue->ready_count; i++)
+        compare_item(model, index, &queue->ready[i], &found);
+    for (int s = 0; s < SESSIONS; s++)
+        for (int c = 1; c <= CHANNELS; c++) {
+            const struct m_channel *channel = &model->sessions[s].channels[c];
+            for (size_t i = 0; i < channel->unacked_count; i++)
+                if (channel->unacked[i].queue == index &&
+                    channel->unacked[i].queue_uid == queue->uid)
+                    compare_item(model, index, &channel->unacked[i].entry, &found);
+        }
+    if (found != model->image.queues[index].count)
+        model_complain(model, "%s has %zu messages in the store, expected %zu", queue_name(index),
+                       model->image.queues[index].count, found);
+}
+
+void store_compare(const struct model *model)
+{
+    size_t durable = 0;
+    for (int q = 0; q < QUEUES; q++)
+        compare_queue(model, q);
+    for (int x = FIRST_OWN_EXCHANGE; x < EXCHANGES; x++)
+        if (model->image.exchanges[x] != (model->exchanges[x].alive && model->exchanges[x].durable))
+            model_complain(model, "%s is%s in the store", exchange_name(x),
+                           model->image.exchanges[x] ? "" : " not");
+    for (size_t i = 0; i < model->binding_count; i++) {
+        const struct m_binding *b = &model->bindings[i];
+        bool is_durable = model->exchanges[b->source].durable &&
+                          (b->queue != NONE ? model->queues[b->queue].durable
+                                            : model->exchanges[b->exchange].durable);
+        if (!is_durable)
+            continue;
+        durable++;
+        bool found = false;
+        for (size_t k = 0; k < model->image.binding_count; k++)
+            found |= is_same(&model->image.bindings[k], b);
+        if (!found)
+            model_complain(model, "a durable binding is not in the store");
+    }
+    if (durable != model->image.binding_count)
+        model_complain(model, "%zu bindings are in the store, expected %zu",
+                       model->image.binding_count, durable);
+}
+
+void store_fini(struct model *model)
+{
+    for (int q = 0; q < QUEUES; q++)
+        mem_free(model->image.queues[q].items);
+}
