@@ -88,15 +88,21 @@ static void settle_or_hold(struct channel *channel, struct unacked *entry,
 
 static void settle_up_to(struct channel *channel, const struct settlement *settlement)
 {
-    for (uint32_t i = 0; i < channel->unacked.count; i++) {
+    uint64_t last = settlement->tag != 0 ? settlement->tag : channel->last_tag;
+    uint32_t first = channel->tx == NULL
+                         ? 0
+                         : unacked_above(&channel->unacked, tx_settled_up_to(channel->tx));
+    for (uint32_t i = first; i < channel->unacked.count; i++) {
         struct unacked *entry = unacked_at(&channel->unacked, i);
-        if (settlement->tag != 0 && entry->tag > settlement->tag)
+        if (entry->tag > last)
             break;
         if (i + SETTLE_PREFETCH < channel->unacked.count)
             __builtin_prefetch(unacked_at(&channel->unacked, i + SETTLE_PREFETCH)->message);
         if (entry->state == UNACKED_LIVE)
             settle_or_hold(channel, entry, settlement);
     }
+    if (channel->tx != NULL && last > tx_settled_up_to(channel->tx))
+        tx_set_settled_up_to(channel->tx, last);
 }
 
 int channel_settle(struct channel *channel, const struct settlement *settlement,

@@ -9,6 +9,9 @@
 
 #define TOKEN_RANDOM_BYTES 18
 
+/* Bytes that may wait for a client that does not read its replies; what comes then is dropped. */
+#define REPLY_BACKLOG_MAX (64u << 20)
+
 _Static_assert(CRYPTO_TOKEN_CHARS(TOKEN_RANDOM_BYTES) == CHANNEL_REPLY_TOKEN_BYTES, "token size");
 
 static struct slice token_of(const struct channel *channel)
@@ -55,8 +58,8 @@ void reply_to_deliver(const struct channel *publisher, struct message *message)
 {
     struct engine *engine = publisher->session->engine;
     struct channel *channel = find_channel(engine, message_routing_key(message));
-    if (channel == NULL)
-        return;
+    if (channel == NULL || channel->session->unwritten >= REPLY_BACKLOG_MAX)
+        return; /* replies are not kept for who does not read them */
     engine->counters.messages_routed++;
     message_ref(message);
     consumer_deliver(channel->reply_consumer, &(struct returned_entry){.message = message});

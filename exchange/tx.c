@@ -16,6 +16,7 @@ struct tx {
     size_t publish_count, publish_capacity;
     struct tx_settlement *settlements;
     size_t settlement_count, settlement_capacity;
+    uint64_t settled_up_to;
 };
 
 struct tx *tx_new(void)
@@ -56,6 +57,16 @@ void tx_settle(struct tx *tx, uint64_t tag, const struct settlement *settlement)
     }
     tx->settlements[tx->settlement_count++] = (struct tx_settlement){tag, settlement->acked,
                                                                      settlement->requeue};
+}
+
+uint64_t tx_settled_up_to(const struct tx *tx)
+{
+    return tx->settled_up_to;
+}
+
+void tx_set_settled_up_to(struct tx *tx, uint64_t tag)
+{
+    tx->settled_up_to = tag;
 }
 
 static void record(struct channel *channel, enum store_record_kind kind)

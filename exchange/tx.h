@@ -22,6 +22,11 @@ void tx_publish(struct tx *tx, const struct command_publish *publish);
 /* Keeps the settlement of one delivery, which the caller has marked as held. */
 void tx_settle(struct tx *tx, uint64_t tag, const struct settlement *settlement);
 
+/* What a settlement of several deliveries need not look at again: all up to here are held or
+ * settled already. */
+uint64_t tx_settled_up_to(const struct tx *tx);
+void tx_set_settled_up_to(struct tx *tx, uint64_t tag);
+
 /* Lets everything happen: the publishes, then the settlements. */
 void tx_commit(struct channel *channel);
 

@@ -42,28 +42,28 @@ struct unacked *unacked_push(struct unacked_ring *ring, uint64_t tag)
     return entry;
 }
 
+uint32_t unacked_above(const struct unacked_ring *ring, uint64_t tag)
+{
+    uint32_t low = 0, high = ring->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (unacked_at(ring, middle)->tag <= tag)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 struct unacked *unacked_find(const struct unacked_ring *ring, uint64_t tag)
 {
     if (ring->count == 0 || tag < unacked_at(ring, 0)->tag)
         return NULL;
+    /* Tags grow by one or more from entry to entry; as long as it was one, this is the place. */
     uint64_t guess = tag - unacked_at(ring, 0)->tag;
-    uint32_t low = 0, high = ring->count;
-    if (guess < ring->count)
-        high = (uint32_t)guess + 1; /* tags grow by one or more from entry to entry */
-    if (unacked_at(ring, high - 1)->tag == tag) {
-        low = high - 1;
-    } else {
-        while (low < high) {
-            uint32_t middle = low + (high - low) / 2;
-            if (unacked_at(ring, middle)->tag < tag)
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        if (low == ring->count)
-            return NULL;
-    }
-    struct unacked *entry = unacked_at(ring, low);
+    struct unacked *entry = guess < ring->count ? unacked_at(ring, (uint32_t)guess) : NULL;
+    if (entry == NULL || entry->tag != tag)
+        entry = unacked_at(ring, unacked_above(ring, tag) - 1);
     return entry->tag == tag && entry->state != UNACKED_SETTLED ? entry : NULL;
 }
 

@@ -50,6 +50,9 @@ struct unacked *unacked_push(struct unacked_ring *ring, uint64_t tag);
  * settled. */
 struct unacked *unacked_find(const struct unacked_ring *ring, uint64_t tag);
 
+/* The index of the first entry whose tag is above TAG; ring->count when there is none. */
+uint32_t unacked_above(const struct unacked_ring *ring, uint64_t tag);
+
 /* The INDEXth entry from the oldest, holes included; INDEX < count. */
 static inline struct unacked *unacked_at(const struct unacked_ring *ring, uint32_t index)
 {

@@ -397,6 +397,8 @@ bool node_run(struct node *node)
 
 void node_free(struct node *node)
 {
+    if (node->has_storage)
+        storage_close(&node->storage); /* first: its thread wakes the loop */
     listener_close(&node->listener);
     if (node->has_main_loop) {
         uv_close((uv_handle_t *)&node->on_int, NULL);
@@ -413,8 +415,6 @@ void node_free(struct node *node)
     }
     if (node->has_engine_loop)
         loop_fini(&node->engine_loop);
-    if (node->has_storage)
-        storage_close(&node->storage);
     if (node->engine != NULL)
         engine_free(node->engine);
     mem_free(node->places);

@@ -124,7 +124,7 @@ void listener_close(struct listener *listener)
 
 void address_text(int fd, bool peer, char text[ADDRESS_TEXT_BYTES])
 {
-    union address address;
+    union address address = {0};
     socklen_t size = sizeof address;
     char host[INET6_ADDRSTRLEN] = "unknown";
     int status = peer ? getpeername(fd, &address.any, &size) : getsockname(fd, &address.any, &size);
