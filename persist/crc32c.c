@@ -12,8 +12,7 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
-#elif defined(__aarch64__) && defined(__linux__)
-#include <arm_acle.h>
+#elif defined(__AARCH64EL__) && defined(__linux__)
 #include <sys/auxv.h>
 #endif
 
@@ -118,15 +117,22 @@ static bool have_hardware(void)
     return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul");
 }
 
-#elif defined(__aarch64__) && defined(__linux__)
+#elif defined(__AARCH64EL__) && defined(__linux__)
 
-#ifdef __clang__
-#define ARM_TARGET __attribute__((target("crc")))
-#else
-#define ARM_TARGET __attribute__((target("+crc")))
-#endif
+/* As assembly: compilers declare the intrinsics only where every processor has them. */
+static uint32_t add_word(uint32_t crc, uint64_t word)
+{
+    __asm__(".arch_extension crc\n\tcrc32cx %w0, %w0, %x1" : "+r"(crc) : "r"(word));
+    return crc;
+}
 
-ARM_TARGET static uint32_t by_hardware(uint32_t start, struct slice bytes)
+static uint32_t add_byte(uint32_t crc, uint32_t byte)
+{
+    __asm__(".arch_extension crc\n\tcrc32cb %w0, %w0, %w1" : "+r"(crc) : "r"(byte));
+    return crc;
+}
+
+static uint32_t by_hardware(uint32_t start, struct slice bytes)
 {
     uint32_t crc = ~start;
     const uint8_t *at = bytes.data;
@@ -134,10 +140,10 @@ ARM_TARGET static uint32_t by_hardware(uint32_t start, struct slice bytes)
     for (; left >= 8; at += 8, left -= 8) {
         uint64_t word;
         memcpy(&word, at, sizeof word);
-        crc = __crc32cd(crc, word);
+        crc = add_word(crc, word);
     }
     for (; left > 0; at++, left--)
-        crc = __crc32cb(crc, *at);
+        crc = add_byte(crc, *at);
     return ~crc;
 }
 

@@ -11,7 +11,7 @@
 
 #define TARGET_BYTES 16
 
-/* --- writing: little endian; strings and tables with four octets of size in front ------------ */
+/* --- writing: little endian; strings and tables with four octets of size in front ------------- */
 
 static void put_u32(struct buf *out, uint32_t value)
 {

@@ -397,7 +397,7 @@ int recovery_run(struct io *io, struct engine *engine, struct recovery *recovery
 {
     *recovery = (struct recovery){0};
     struct replay replay = {.engine = engine, .recovery = recovery};
-    int status = log_scan(io, &recovery->scan, see, &replay);
+    int status = scan_run(io, &recovery->scan, see, &replay);
     if (status == 0)
         fill_queues(&replay);
     uint32_t position = 0;

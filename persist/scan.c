@@ -173,7 +173,7 @@ static int walk_log(struct walk *walk)
     return 0;
 }
 
-int log_scan(struct io *io, struct scan *scan,
+int scan_run(struct io *io, struct scan *scan,
              int (*see)(void *context, const struct record *record), void *context)
 {
     *scan = (struct scan){0};

@@ -13,7 +13,7 @@
 #define SCAN_TEXT_BYTES 256
 
 struct scan {
-    /* Filled in by log_scan. */
+    /* Filled in by scan_run. */
     uint64_t segment_count;
     uint64_t record_count;
     uint64_t end_lsn;               /* where the log goes on */
@@ -27,7 +27,7 @@ struct scan {
  * returns 0, or a negative number that ends the scan with that result, and then fills in
  * scan->error itself. Returns 0, a negative errno of io, or -EBADMSG for a damaged log; scan->error
  * then says more. */
-int log_scan(struct io *io, struct scan *scan,
+int scan_run(struct io *io, struct scan *scan,
              int (*see)(void *context, const struct record *record), void *context)
     __attribute__((warn_unused_result));
 

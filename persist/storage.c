@@ -31,17 +31,17 @@ static int open_directory(struct storage *storage, const char *path, char *error
 static int open_log(struct storage *storage, void (*on_durable)(void *context), void *context)
 {
     const struct scan *scan = &storage->recovery.scan;
-    struct log_config config = {.io = &storage->io,
-                                .epoch = scan->epoch + 1,
-                                .end_lsn = scan->end_lsn,
-                                .on_durable = on_durable,
-                                .context = context};
+    struct commit_log_config config = {.io = &storage->io,
+                                       .epoch = scan->epoch + 1,
+                                       .end_lsn = scan->end_lsn,
+                                       .on_durable = on_durable,
+                                       .context = context};
     if (scan->segment_count > 0)
         memcpy(config.node_id, scan->node_id, NODE_ID_BYTES);
     else
         crypto_random(config.node_id, NODE_ID_BYTES);
     int status;
-    storage->log = log_open(&config, false, &status);
+    storage->log = commit_log_open(&config, false, &status);
     return status;
 }
 
@@ -78,7 +78,7 @@ int storage_open(struct storage *storage, const char *path, struct engine *engin
 void storage_close(struct storage *storage)
 {
     (void)storage->store.store.flush(&storage->store.store);
-    log_close(storage->log);
+    commit_log_close(storage->log);
     store_log_fini(&storage->store);
     io_posix_fini(&storage->io);
 }

@@ -7,20 +7,20 @@
 #define STOATMQ_PERSIST_STORAGE_H
 
 #include "exchange/engine.h"
-#include "persist/log.h"
+#include "persist/commit_log.h"
 #include "persist/recovery.h"
 #include "persist/store_log.h"
 
 struct storage {
     struct io io;
-    struct log *log;
+    struct commit_log *log;
     struct store_log store;
     struct recovery recovery; /* what was found */
 };
 
 /* Opens the directory PATH (made when it is missing), recovers ENGINE from it, and has ENGINE use
- * it. ON_DURABLE is called from the log's thread (log.h). 0, or a negative errno with a text for
- * people in ERROR. */
+ * it. ON_DURABLE is called from the log's thread (commit_log.h). 0, or a negative errno with a text
+ * for people in ERROR. */
 int storage_open(struct storage *storage, const char *path, struct engine *engine,
                  void (*on_durable)(void *context), void *context, char *error, size_t error_size)
     __attribute__((warn_unused_result));

@@ -18,8 +18,8 @@ static void end_settle(struct store_log *self)
     self->payload.size = 0;
     fact_encode_settle(self->settle_queue->id, self->settle_first, self->settle_count,
                        &self->payload);
-    (void)log_append(self->log, FACT_RECORD_TYPE(STORE_SETTLE), buf_slice(&self->payload),
-                     SLICE_EMPTY);
+    (void)commit_log_append(self->log, FACT_RECORD_TYPE(STORE_SETTLE), buf_slice(&self->payload),
+                            SLICE_EMPTY);
     self->settle_queue = NULL;
 }
 
@@ -45,7 +45,7 @@ static uint32_t append_parts(struct store_log *self, struct message *message)
     uint32_t left = message->body_bytes;
     const uint8_t *body = message_body(message);
     while (left > PART_BYTES) {
-        (void)log_append(self->log, RECORD_PART, slice_of(body, PART_BYTES), SLICE_EMPTY);
+        (void)commit_log_append(self->log, RECORD_PART, slice_of(body, PART_BYTES), SLICE_EMPTY);
         body += PART_BYTES;
         left -= PART_BYTES;
     }
@@ -59,7 +59,8 @@ static uint64_t append_message(struct store_log *self, const struct store_record
     fact_encode(record, &self->payload);
     struct message *message = record->message;
     struct slice body = slice_of(message_body(message) + message->body_bytes - rest, rest);
-    return log_append(self->log, FACT_RECORD_TYPE(STORE_MESSAGE), buf_slice(&self->payload), body);
+    return commit_log_append(self->log, FACT_RECORD_TYPE(STORE_MESSAGE), buf_slice(&self->payload),
+                             body);
 }
 
 static uint64_t append(struct store *store, const struct store_record *record)
@@ -72,24 +73,24 @@ static uint64_t append(struct store *store, const struct store_record *record)
         return append_message(self, record);
     self->payload.size = 0;
     fact_encode(record, &self->payload);
-    return log_append(self->log, FACT_RECORD_TYPE(record->kind), buf_slice(&self->payload),
-                      SLICE_EMPTY);
+    return commit_log_append(self->log, FACT_RECORD_TYPE(record->kind), buf_slice(&self->payload),
+                             SLICE_EMPTY);
 }
 
 static uint64_t flush(struct store *store)
 {
     struct store_log *self = (struct store_log *)store;
     end_settle(self);
-    log_flush(self->log);
-    return log_durable_lsn(self->log);
+    commit_log_flush(self->log);
+    return commit_log_durable_lsn(self->log);
 }
 
 static bool is_full(struct store *store)
 {
-    return log_unwritten(((struct store_log *)store)->log) >= STORE_LOG_UNWRITTEN_MAX;
+    return commit_log_unwritten(((struct store_log *)store)->log) >= STORE_LOG_UNWRITTEN_MAX;
 }
 
-void store_log_init(struct store_log *store, struct log *log)
+void store_log_init(struct store_log *store, struct commit_log *log)
 {
     *store = (struct store_log){.store = {append, flush, is_full}, .log = log};
 }

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store_log: the engine's store on the log (log.h): facts become records, and settles in a row
- * become one. The engine's thread only.
+ * store_log: the engine's store on the log (commit_log.h): facts become records, and settles in a
+ * row become one. The engine's thread only.
  */
 #ifndef STOATMQ_PERSIST_STORE_LOG_H
 #define STOATMQ_PERSIST_STORE_LOG_H
 
 #include "exchange/store.h"
-#include "persist/log.h"
+#include "persist/commit_log.h"
 
 /* Bytes appended and not durable yet at which publishers are held back. */
 #define STORE_LOG_UNWRITTEN_MAX (64u << 20)
 
 struct store_log {
     struct store store; /* first */
-    struct log *log;
+    struct commit_log *log;
     struct buf payload;         /* under construction */
     struct queue *settle_queue; /* of the settle that is still growing, or NULL */
     uint64_t settle_first;
@@ -22,7 +22,7 @@ struct store_log {
 };
 
 /* LOG stays borrowed. */
-void store_log_init(struct store_log *store, struct log *log);
+void store_log_init(struct store_log *store, struct commit_log *log);
 void store_log_fini(struct store_log *store);
 
 #endif

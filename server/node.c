@@ -151,7 +151,7 @@ static void stop(struct node *node, const char *reason)
 /* A log that cannot be written any more ends the broker: to go on would be to lie to publishers. */
 static void stop_when_store_failed(struct node *node)
 {
-    if (!node->has_storage || node->stopping || log_failure(node->storage.log) == 0)
+    if (!node->has_storage || node->stopping || commit_log_failure(node->storage.log) == 0)
         return;
     node->store_failed = true;
     stop(node, "the log cannot be written");

@@ -5,7 +5,7 @@
  * it. Recovery tells by that a torn end (nothing behind it knows of it) from damage in the middle
  * (something behind it does). The writer fills the BATCH records in, since only it knows.
  */
-#include "persist/log.h"
+#include "persist/commit_log.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -29,7 +29,7 @@ struct batch {
     uint64_t last_lsn; /* of its last record */
 };
 
-struct log {
+struct commit_log {
     struct io *io;
     uint8_t node_id[NODE_ID_BYTES];
     uint32_t epoch;
@@ -71,7 +71,7 @@ static void free_batch(struct batch *batch)
 }
 
 /* A record whose payload is A and B, at the end of the batch and of the log. */
-static uint64_t put_record(struct log *log, uint8_t type, struct slice a, struct slice b)
+static uint64_t put_record(struct commit_log *log, uint8_t type, struct slice a, struct slice b)
 {
     struct buf *bytes = &log->filling->bytes;
     uint32_t payload_bytes = (uint32_t)(a.size + b.size);
@@ -93,7 +93,7 @@ static uint64_t put_record(struct log *log, uint8_t type, struct slice a, struct
 
 #define BATCH_RECORD_BYTES (RECORD_HEADER_BYTES + 8u)
 
-static void begin_piece(struct log *log)
+static void begin_piece(struct commit_log *log)
 {
     static const uint8_t unknown[8]; /* filled in by the writer */
     struct batch *batch = log->filling;
@@ -103,7 +103,7 @@ static void begin_piece(struct log *log)
 }
 
 /* Ends the segment: what is left of it is the payload of an END, which is not written. */
-static void end_segment(struct log *log)
+static void end_segment(struct commit_log *log)
 {
     struct batch *batch = log->filling;
     uint32_t left = SEGMENT_BYTES - lsn_offset(log->end_lsn);
@@ -114,7 +114,7 @@ static void end_segment(struct log *log)
     log->end_lsn = segment_first_lsn(lsn_segment(log->end_lsn) + 1);
 }
 
-uint64_t log_append(struct log *log, uint8_t type, struct slice a, struct slice b)
+uint64_t commit_log_append(struct commit_log *log, uint8_t type, struct slice a, struct slice b)
 {
     CHECK(a.size + b.size <= RECORD_PAYLOAD_MAX);
     uint32_t total = record_bytes((uint32_t)(a.size + b.size));
@@ -135,7 +135,7 @@ uint64_t log_append(struct log *log, uint8_t type, struct slice a, struct slice 
 /* --- writing: the writer's side
  * ---------------------------------------------------------------------- */
 
-static int create_segment(struct log *log, uint64_t segment, const char *name)
+static int create_segment(struct commit_log *log, uint64_t segment, const char *name)
 {
     static const char *const temporary = "new.log";
     uint8_t header[SEGMENT_HEADER_BYTES];
@@ -164,7 +164,7 @@ static int create_segment(struct log *log, uint64_t segment, const char *name)
 }
 
 /* Has SEGMENT's file open; makes it when it is missing. */
-static int use_segment(struct log *log, uint64_t segment)
+static int use_segment(struct commit_log *log, uint64_t segment)
 {
     char name[SEGMENT_NAME_BYTES];
     if (log->file >= 0 && log->file_segment == segment)
@@ -180,7 +180,8 @@ static int use_segment(struct log *log, uint64_t segment)
 }
 
 /* Writes and syncs one piece; its BATCH record says how far the log was durable. */
-static int write_piece(struct log *log, const struct piece *piece, uint8_t *bytes, size_t size)
+static int write_piece(struct commit_log *log, const struct piece *piece, uint8_t *bytes,
+                       size_t size)
 {
     int status = use_segment(log, lsn_segment(piece->lsn));
     if (status < 0)
@@ -196,7 +197,7 @@ static int write_piece(struct log *log, const struct piece *piece, uint8_t *byte
     return status;
 }
 
-static int write_batch(struct log *log, struct batch *batch)
+static int write_batch(struct commit_log *log, struct batch *batch)
 {
     for (unsigned i = 0; i < batch->piece_count; i++) {
         size_t begin = batch->pieces[i].begin;
@@ -209,7 +210,7 @@ static int write_batch(struct log *log, struct batch *batch)
 }
 
 /* Writes BATCH and lets the others know; with the lock held, which is let go while it writes. */
-static void work(struct log *log, struct batch *batch)
+static void work(struct commit_log *log, struct batch *batch)
 {
     log->writing = true;
     pthread_mutex_unlock(&log->lock);
@@ -235,7 +236,7 @@ static void work(struct log *log, struct batch *batch)
 
 static void *run_writer(void *context)
 {
-    struct log *log = context;
+    struct commit_log *log = context;
     pthread_mutex_lock(&log->lock);
     while (!log->stopping || log->pending != NULL) {
         if (log->pending == NULL) {
@@ -253,7 +254,7 @@ static void *run_writer(void *context)
     return NULL;
 }
 
-void log_flush(struct log *log)
+void commit_log_flush(struct commit_log *log)
 {
     if (log->filling->piece_count == 0)
         return;
@@ -275,7 +276,7 @@ void log_flush(struct log *log)
 /* --- what is known
  * ---------------------------------------------------------------------------------------- */
 
-uint64_t log_durable_lsn(struct log *log)
+uint64_t commit_log_durable_lsn(struct commit_log *log)
 {
     pthread_mutex_lock(&log->lock);
     uint64_t lsn = log->durable_lsn;
@@ -283,7 +284,7 @@ uint64_t log_durable_lsn(struct log *log)
     return lsn;
 }
 
-uint64_t log_unwritten(struct log *log)
+uint64_t commit_log_unwritten(struct commit_log *log)
 {
     pthread_mutex_lock(&log->lock);
     uint64_t durable_end = log->durable_end;
@@ -291,7 +292,7 @@ uint64_t log_unwritten(struct log *log)
     return log->end_lsn - durable_end;
 }
 
-int log_failure(struct log *log)
+int commit_log_failure(struct commit_log *log)
 {
     pthread_mutex_lock(&log->lock);
     int failure = log->failure;
@@ -303,7 +304,7 @@ int log_failure(struct log *log)
  * -----------------------------------------------------------------------------------------------------
  */
 
-static void free_log(struct log *log)
+static void free_log(struct commit_log *log)
 {
     if (log->file >= 0)
         (void)log->io->close(log->io, log->file);
@@ -315,9 +316,10 @@ static void free_log(struct log *log)
     mem_free(log);
 }
 
-struct log *log_open(const struct log_config *config, bool threadless, int *status)
+struct commit_log *commit_log_open(const struct commit_log_config *config, bool threadless,
+                                   int *status)
 {
-    struct log *log = mem_zalloc(sizeof *log);
+    struct commit_log *log = mem_zalloc(sizeof *log);
     log->io = config->io;
     memcpy(log->node_id, config->node_id, NODE_ID_BYTES);
     log->epoch = config->epoch;
@@ -337,10 +339,10 @@ struct log *log_open(const struct log_config *config, bool threadless, int *stat
     return NULL;
 }
 
-void log_close(struct log *log)
+void commit_log_close(struct commit_log *log)
 {
     if (log->threadless) {
-        log_flush(log);
+        commit_log_flush(log);
     } else {
         pthread_mutex_lock(&log->lock);
         log->stopping = true;
@@ -348,7 +350,7 @@ void log_close(struct log *log)
         pthread_mutex_unlock(&log->lock);
         CHECK(pthread_join(log->thread, NULL) == 0);
         log->threadless = true; /* what was filled meanwhile is written here */
-        log_flush(log);
+        commit_log_flush(log);
     }
     free_log(log);
 }

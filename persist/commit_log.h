@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * commit_log: the one sequence of records, written by a thread of its own. The engine's thread
+ * appends to the batch that is being filled; commit_log_flush hands it over when the writer is
+ * free, so that while one batch syncs the next fills. The writer writes a batch with one write a
+ * segment, syncs it, and only then moves durable_lsn. A write or sync that fails is final: nothing
+ * after it becomes durable, and commit_log_failure says why.
+ */
+#ifndef STOATMQ_PERSIST_COMMIT_LOG_H
+#define STOATMQ_PERSIST_COMMIT_LOG_H
+
+#include "persist/io.h"
+#include "persist/record.h"
+#include "server/base/buf.h"
+
+struct commit_log;
+
+struct commit_log_config {
+    struct io *io; /* borrowed */
+    uint8_t node_id[NODE_ID_BYTES];
+    uint32_t epoch;                    /* above all in the log */
+    uint64_t end_lsn;                  /* where the log goes on: behind the last valid record, or
+                                          segment_first_lsn(1) of an empty one */
+    void (*on_durable)(void *context); /* from the writer's thread, when durable_lsn has moved or
+                                          the log has failed */
+    void *context;
+};
+
+/* Opens the log for writing, and starts the writer unless THREADLESS (then commit_log_flush writes
+ * by itself: simulations). NULL with a negative errno in STATUS when the segment cannot be had. */
+struct commit_log *commit_log_open(const struct commit_log_config *config, bool threadless,
+                                   int *status);
+
+/* Writes what is appended, ends the writer and frees. */
+void commit_log_close(struct commit_log *log);
+
+/* Appends a record; its payload is A followed by B. Returns its LSN. The payload is at most
+ * RECORD_PAYLOAD_MAX. */
+uint64_t commit_log_append(struct commit_log *log, uint8_t type, struct slice a, struct slice b);
+
+/* Hands what was appended to the writer, if that is free; else when it is, at a later flush. */
+void commit_log_flush(struct commit_log *log);
+
+/* Records with an LSN up to this are on the device. */
+uint64_t commit_log_durable_lsn(struct commit_log *log);
+
+/* Bytes appended that are not durable yet. */
+uint64_t commit_log_unwritten(struct commit_log *log);
+
+/* 0, or the negative errno that ended the log. */
+int commit_log_failure(struct commit_log *log);
+
+#endif
