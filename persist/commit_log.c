@@ -316,6 +316,22 @@ static void free_log(struct commit_log *log)
     mem_free(log);
 }
 
+/* What an earlier run wrote last and did not sync is relied on from now on: it must be on the
+ * device. It is in the segment that the log goes on in, or at the end of the one before. */
+static int sync_tail(struct commit_log *log, uint64_t end_lsn)
+{
+    uint64_t segment = lsn_segment(end_lsn);
+    char name[SEGMENT_NAME_BYTES];
+    segment_name(segment - 1, name);
+    int before = log->io->open(log->io, name, IO_WRITE);
+    int status = before == -ENOENT ? 0 : before < 0 ? before : log->io->sync(log->io, before);
+    if (before >= 0)
+        (void)log->io->close(log->io, before);
+    if (status == 0)
+        status = use_segment(log, segment);
+    return status == 0 ? log->io->sync(log->io, log->file) : status;
+}
+
 struct commit_log *commit_log_open(const struct commit_log_config *config, bool threadless,
                                    int *status)
 {
@@ -330,7 +346,7 @@ struct commit_log *commit_log_open(const struct commit_log_config *config, bool 
     log->end_lsn = log->synced_end = log->durable_end = config->end_lsn;
     log->file = -1;
     CHECK(pthread_mutex_init(&log->lock, NULL) == 0 && pthread_cond_init(&log->wake, NULL) == 0);
-    *status = use_segment(log, lsn_segment(config->end_lsn));
+    *status = sync_tail(log, config->end_lsn);
     if (*status == 0 && !threadless)
         *status = -pthread_create(&log->thread, NULL, run_writer, log);
     if (*status == 0)

@@ -128,26 +128,32 @@ static void a_locked_folder_is_refused_until_it_is_given_up(void **state)
 static void a_lock_ends_with_its_process(void **state)
 {
     struct io *io = *state;
-    int ends[2];
-    assert_int_equal(pipe(ends), 0);
+    int answers[2], held[2];
+    assert_int_equal(pipe(answers), 0);
+    assert_int_equal(pipe(held), 0);
     pid_t child = fork();
     if (child == 0) {
         struct io mine;
-        bool locked = io_posix_init(&mine, folder) == 0 && mine.lock(&mine) == 0;
-        if (write(ends[1], locked ? "y" : "n", 1) == 1)
-            (void)pause();
+        char answer = 'n', none;
+        if (io_posix_init(&mine, folder) == 0 && mine.lock(&mine) == 0)
+            answer = 'y';
+        (void)close(held[1]); /* so that the read below ends with the test, however that ends */
+        if (write(answers[1], &answer, 1) == 1)
+            (void)!read(held[0], &none, 1);
         _exit(1);
     }
     assert_true(child > 0);
+    (void)close(answers[1]);
+    (void)close(held[0]);
     char answer = 0;
-    assert_int_equal(read(ends[0], &answer, 1), 1);
+    assert_int_equal(read(answers[0], &answer, 1), 1);
     assert_int_equal(answer, 'y');
     assert_int_equal(io->lock(io), -EWOULDBLOCK);
     assert_int_equal(kill(child, SIGKILL), 0);
     assert_int_equal(waitpid(child, NULL, 0), child);
     assert_int_equal(io->lock(io), 0);
-    (void)close(ends[0]);
-    (void)close(ends[1]);
+    (void)close(answers[0]);
+    (void)close(held[1]);
 }
 
 /* A limit on the file's size makes the system write less than it was asked to, and then fail. */
