@@ -21,6 +21,7 @@ def _load_with_broker():
 
 
 with_broker = _load_with_broker()
+with_broker.LOG_TAIL_LINES = 25
 free_port = with_broker.free_port
 
 

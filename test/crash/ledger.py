@@ -23,7 +23,8 @@ TRANSIENT = "transient_things_are_gone_after_a_restart"
 ATOMIC = "transactions_are_all_or_nothing"
 INTACT = "messages_come_back_as_they_were"
 RESTART = "broker_starts_again_after_a_kill"
-CHECKS = [SURVIVE, SETTLED, MARKED, ORDER, TOPOLOGY, TRANSIENT, ATOMIC, INTACT, RESTART]
+STOP = "broker_stops_cleanly_at_the_end"
+CHECKS = [SURVIVE, SETTLED, MARKED, ORDER, TOPOLOGY, TRANSIENT, ATOMIC, INTACT, RESTART, STOP]
 
 
 class Check:
@@ -101,7 +102,8 @@ class Ledger:
         self.high = {}  # (queue, producer): highest message delivered before the last kill
         self.rising = {}  # the same since
         self.totals = dict.fromkeys(
-            ("published", "confirmed", "nacked", "delivered", "redelivered", "settled", "transactions"), 0)
+            ("published", "confirmed", "nacked", "delivered", "redelivered", "settled", "transactions",
+             "in doubt"), 0)
 
     # --- publishing
 
@@ -164,6 +166,7 @@ class Ledger:
     def tx_in_doubt(self, group):
         """The broker was killed after the commit was sent and before it was answered."""
         self.in_doubt.append(group)
+        self.totals["in doubt"] += 1
         group.awaited = {(copy.queue, copy.key) for copy in group.copies if not copy.settled}
         group.missing = set(group.awaited)
 
