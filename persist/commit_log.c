@@ -54,8 +54,7 @@ struct commit_log {
     int failure;
 };
 
-/* --- filling a batch: the engine's side
- * ------------------------------------------------------------- */
+/* --- filling a batch: the engine's side --------------------------------------------------- */
 
 static struct batch *new_batch(void)
 {
@@ -132,8 +131,7 @@ uint64_t commit_log_append(struct commit_log *log, uint8_t type, struct slice a,
     return put_record(log, type, a, b);
 }
 
-/* --- writing: the writer's side
- * ---------------------------------------------------------------------- */
+/* --- writing: the writer's side ----------------------------------------------------------- */
 
 static int create_segment(struct commit_log *log, uint64_t segment, const char *name)
 {
@@ -273,8 +271,7 @@ void commit_log_flush(struct commit_log *log)
     pthread_mutex_unlock(&log->lock);
 }
 
-/* --- what is known
- * ---------------------------------------------------------------------------------------- */
+/* --- what is known ------------------------------------------------------------------------ */
 
 uint64_t commit_log_durable_lsn(struct commit_log *log)
 {
@@ -300,9 +297,7 @@ int commit_log_failure(struct commit_log *log)
     return failure;
 }
 
-/* --- life
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- life --------------------------------------------------------------------------------- */
 
 static void free_log(struct commit_log *log)
 {

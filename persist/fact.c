@@ -11,7 +11,7 @@
 
 #define TARGET_BYTES 16
 
-/* --- writing: little endian; strings and tables with four octets of size in front ------------- */
+/* --- writing: little endian; strings and tables with four octets of size in front --------- */
 
 static void put_u32(struct buf *out, uint32_t value)
 {
@@ -125,7 +125,7 @@ void fact_encode(const struct store_record *record, struct buf *out)
     }
 }
 
-/* --- reading ---------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------ */
 
 static uint32_t get_u32(struct cursor *cursor)
 {

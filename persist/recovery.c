@@ -43,8 +43,7 @@ struct replay {
     struct buf transaction; /* records since TX_BEGIN: type, LSN, size, payload */
 };
 
-/* --- queues and what waits for them --------------------------------------------------------------
- */
+/* --- queues and what waits for them ------------------------------------------------------- */
 
 static struct slice key_of(const uint64_t *number)
 {
@@ -99,8 +98,7 @@ static size_t lower_bound(const struct recovering *recovering, uint64_t position
     return low;
 }
 
-/* --- facts
- * ------------------------------------------------------------------------------------------- */
+/* --- facts -------------------------------------------------------------------------------- */
 
 static void queue_declared(struct replay *replay, struct vhost *vhost, const struct fact *fact)
 {
@@ -278,8 +276,7 @@ static int apply(struct replay *replay, const struct fact *fact, uint64_t lsn)
     return 0;
 }
 
-/* --- records and transactions
- * ---------------------------------------------------------------------- */
+/* --- records and transactions ------------------------------------------------------------- */
 
 /* Applies one record outside of any transaction. */
 static int apply_record(struct replay *replay, uint8_t type, uint64_t lsn, struct slice payload)
@@ -355,8 +352,7 @@ static int see(void *context, const struct record *record)
     return status;
 }
 
-/* --- the end of the log
- * ------------------------------------------------------------------------------ */
+/* --- the end of the log ------------------------------------------------------------------- */
 
 /* Gives QUEUE what is left. Messages up to the last one that had come back go where those go: what
  * stands before a message that came back must stand before it still. */

@@ -2,6 +2,8 @@
 """Durable queues, bindings and exchanges that come and go: one operation at a time, with a model of
 what was answered. The operation that was under way at a kill may have happened or not."""
 
+import time
+
 import ledger as facts
 from load import TOPIC
 
@@ -42,6 +44,7 @@ class Churn:
         self.ledger, self.checks, self.rng = ledger, checks, rng
         self.queues = [Queue(number) for number in range(QUEUES)]
         self.pending, self.uncertain = None, None
+        self.answered_at, self.killed_at = {}, 0  # of each (queue, name): for the messages
         self.operations = 0
 
     # --- the load
@@ -76,7 +79,11 @@ class Churn:
         yield reply.ready
         if reply.error:
             raise RuntimeError(f"{method} was refused: {reply.error}")
+        self._apply(what, apply)
+
+    def _apply(self, what, apply):
         apply()
+        self.answered_at[what] = time.monotonic()
         self.pending = None
 
     def _declare(self, queue):
@@ -135,14 +142,13 @@ class Churn:
     # --- after a kill
 
     def crash(self):
-        self.uncertain = None
+        self.uncertain, self.killed_at = None, time.monotonic()
         if self.pending:
             what, apply, reply = self.pending
             if reply.done:
-                apply()
+                self._apply(what, apply)
             else:
-                self.uncertain = what
-            self.pending = None
+                self.uncertain, self.pending = what, None
         for queue in self.queues:
             queue.removed = {name: event for name, event in queue.removed.items()
                              if event >= self.ledger.durable_event}
@@ -158,11 +164,13 @@ class Churn:
         self.uncertain = None
 
     def _agree(self, queue, aspect, found, expected, what):
-        """True when the operation under way explains the difference, or there is none."""
+        """The operation under way at the kill may explain a difference."""
         if self.uncertain == (queue, aspect):
             return
+        ago_s = self.killed_at - self.answered_at.get((queue, aspect), 0)
         self.checks.that(facts.TOPOLOGY, found == expected,
-                         f"{what} is {'' if found else 'not '}there")
+                         f"{what} is {'' if found else 'not '}there; that was answered "
+                         f"{ago_s * 1000:.1f} ms before the kill")
 
     def _passive(self, method, **args):
         reply = self.channel.call(method, passive=True, **args)

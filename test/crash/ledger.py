@@ -81,8 +81,8 @@ class Group:
 
     def __init__(self):
         self.copies, self.sources = [], []
-        # For a commit that was under way when the broker was killed: the copies that had no ack yet,
-        # those of them that did not come since, and how many of the sources did.
+        # For a commit that was under way when the broker was killed: the copies that had no ack
+        # yet, those of them that did not come since, and how many of the sources did.
         self.awaited, self.missing, self.came_back = set(), set(), 0
 
 
@@ -261,7 +261,8 @@ class Ledger:
     def _check_group(self, group):
         there = not group.missing
         self.checks.that(ATOMIC, there or group.missing == group.awaited,
-                         f"{len(group.missing)} of {len(group.awaited)} messages of a commit are lost")
+                         f"{len(group.missing)} of {len(group.awaited)} messages of a commit "
+                         "are lost")
         if group.sources and group.awaited:
             expected = 0 if there else len(group.sources)
             self.checks.that(ATOMIC, group.came_back == expected,

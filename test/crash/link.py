@@ -72,7 +72,7 @@ class Channel:
         self.link.write(wire.method(method, self.number, **args))
 
     def publisher(self, exchange, routing_key, **args):
-        """A function (properties, body) that publishes to one place, with what is constant ready."""
+        """A function (properties, body) that publishes to one place; what is constant is ready."""
         method = wire.method("basic.publish", self.number, exchange=exchange,
                              routing_key=routing_key, **args)
 
