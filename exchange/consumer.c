@@ -97,14 +97,28 @@ void consumer_wake(struct consumer *consumer)
     queue_schedule(consumer->queue);
 }
 
+static int32_t priority_at(const struct list_node *node)
+{
+    return LIST_ENTRY(node, struct consumer, active)->priority;
+}
+
+/* Looks for the end of its level from both sides: few peers or few below, either makes it cheap. */
 void consumer_rotate(struct consumer *consumer)
 {
-    const struct list_node *next = consumer->active.next;
-    if (next == &consumer->queue->active.head ||
-        LIST_ENTRY(next, struct consumer, active)->priority < consumer->priority)
+    struct list_node *head = &consumer->queue->active.head;
+    struct list_node *forward = consumer->active.next, *backward = head->prev;
+    while (priority_at(backward) < consumer->priority) {
+        if (priority_at(forward) < consumer->priority) {
+            backward = forward->prev;
+            break;
+        }
+        forward = forward->next;
+        backward = backward->prev;
+    }
+    if (backward == &consumer->active)
         return;
     list_remove(&consumer->active);
-    activate(consumer);
+    list_insert_before(backward->next, &consumer->active);
 }
 
 /* Sends the delivery and counts what it costs the session. */

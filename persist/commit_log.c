@@ -18,6 +18,7 @@
 struct piece {
     uint64_t lsn; /* where the first belongs: its BATCH record */
     size_t begin; /* where it is in the batch's bytes */
+    bool bare;    /* no BATCH record: there was room for the segment's END only */
 };
 
 #define PIECES_MAX 64 /* of a batch; it is closed before it gets more */
@@ -28,6 +29,8 @@ struct batch {
     unsigned piece_count;
     uint64_t last_lsn; /* of its last record */
 };
+
+#define COPY_BYTES (1u << 20)
 
 struct commit_log {
     struct io *io;
@@ -92,13 +95,21 @@ static uint64_t put_record(struct commit_log *log, uint8_t type, struct slice a,
 
 #define BATCH_RECORD_BYTES (RECORD_HEADER_BYTES + 8u)
 
+/* Is there room in the segment for a record of BYTES? An END must find room behind it. */
+static bool has_room(const struct commit_log *log, uint32_t bytes)
+{
+    return SEGMENT_BYTES - lsn_offset(log->end_lsn) >= bytes + RECORD_HEADER_BYTES;
+}
+
 static void begin_piece(struct commit_log *log)
 {
     static const uint8_t unknown[8]; /* filled in by the writer */
     struct batch *batch = log->filling;
+    bool bare = !has_room(log, BATCH_RECORD_BYTES);
     CHECK(batch->piece_count < PIECES_MAX);
-    batch->pieces[batch->piece_count++] = (struct piece){log->end_lsn, batch->bytes.size};
-    put_record(log, RECORD_BATCH, slice_of(unknown, sizeof unknown), SLICE_EMPTY);
+    batch->pieces[batch->piece_count++] = (struct piece){log->end_lsn, batch->bytes.size, bare};
+    if (!bare)
+        put_record(log, RECORD_BATCH, slice_of(unknown, sizeof unknown), SLICE_EMPTY);
 }
 
 /* Ends the segment: what is left of it is the payload of an END, which is not written. */
@@ -117,15 +128,10 @@ uint64_t commit_log_append(struct commit_log *log, uint8_t type, struct slice a,
 {
     CHECK(a.size + b.size <= RECORD_PAYLOAD_MAX);
     uint32_t total = record_bytes((uint32_t)(a.size + b.size));
-    bool is_first = log->filling->piece_count == 0;
-    /* An END must always find room behind the record. */
-    uint32_t needed = total + RECORD_HEADER_BYTES + (is_first ? BATCH_RECORD_BYTES : 0);
-    if (SEGMENT_BYTES - lsn_offset(log->end_lsn) < needed) {
-        if (is_first)
-            begin_piece(log);
-        end_segment(log);
+    if (log->filling->piece_count == 0)
         begin_piece(log);
-    } else if (is_first) {
+    if (!has_room(log, total)) {
+        end_segment(log);
         begin_piece(log);
     }
     return put_record(log, type, a, b);
@@ -184,9 +190,11 @@ static int write_piece(struct commit_log *log, const struct piece *piece, uint8_
     int status = use_segment(log, lsn_segment(piece->lsn));
     if (status < 0)
         return status;
-    put_le64(bytes + RECORD_HEADER_BYTES, log->synced_end);
-    record_seal(bytes, RECORD_BATCH, log->epoch, piece->lsn,
-                BATCH_RECORD_BYTES - RECORD_HEADER_BYTES);
+    if (!piece->bare) {
+        put_le64(bytes + RECORD_HEADER_BYTES, log->synced_end);
+        record_seal(bytes, RECORD_BATCH, log->epoch, piece->lsn,
+                    BATCH_RECORD_BYTES - RECORD_HEADER_BYTES);
+    }
     status = log->io->write(log->io, log->file, bytes, size, lsn_offset(piece->lsn));
     if (status == 0)
         status = log->io->sync(log->io, log->file);
@@ -311,20 +319,59 @@ static void free_log(struct commit_log *log)
     mem_free(log);
 }
 
-/* What an earlier run wrote last and did not sync is relied on from now on: it must be on the
- * device. It is in the segment that the log goes on in, or at the end of the one before. */
-static int sync_tail(struct commit_log *log, uint64_t end_lsn)
+/* Reads the open segment's bytes in [FROM, TO) and writes them again as they are. */
+static int rewrite(struct commit_log *log, uint32_t from, uint32_t to)
 {
-    uint64_t segment = lsn_segment(end_lsn);
-    char name[SEGMENT_NAME_BYTES];
-    segment_name(segment - 1, name);
-    int before = log->io->open(log->io, name, IO_WRITE);
-    int status = before == -ENOENT ? 0 : before < 0 ? before : log->io->sync(log->io, before);
-    if (before >= 0)
-        (void)log->io->close(log->io, before);
-    if (status == 0)
+    uint8_t *bytes = mem_alloc(COPY_BYTES);
+    int status = 0;
+    while (status == 0 && from < to) {
+        uint32_t size = to - from < COPY_BYTES ? to - from : COPY_BYTES;
+        int64_t got = log->io->read(log->io, log->file, bytes, size, from);
+        if (got < 0)
+            status = (int)got;
+        else if (got < size)
+            status = -EIO;
+        else
+            status = log->io->write(log->io, log->file, bytes, size, from);
+        from += size;
+    }
+    mem_free(bytes);
+    return status;
+}
+
+/* What an earlier run wrote last is relied on from now on: it must be on the device. The system may
+ * have it in memory only, and after a sync that failed no other sync would write it: so it is
+ * written again. The name of the segment that was made last may not be on the device either. */
+static int secure_tail(struct commit_log *log, uint64_t known_lsn, uint64_t end_lsn)
+{
+    int status = log->io->sync_directory(log->io);
+    uint64_t last = lsn_segment(end_lsn);
+    for (uint64_t segment = lsn_segment(known_lsn); status == 0 && segment <= last; segment++) {
+        bool is_first = segment == lsn_segment(known_lsn);
         status = use_segment(log, segment);
-    return status == 0 ? log->io->sync(log->io, log->file) : status;
+        if (status == 0)
+            status = rewrite(log, is_first ? lsn_offset(known_lsn) : SEGMENT_HEADER_BYTES,
+                             segment == last ? lsn_offset(end_lsn) : SEGMENT_BYTES);
+        if (status == 0)
+            status = log->io->sync(log->io, log->file);
+    }
+    return status;
+}
+
+/* Puts the epoch on the device, before anything else of it: no other run may ever use the same, or
+ * what is left of the one that was cut short would read as what the other wrote. */
+static int claim_epoch(struct commit_log *log)
+{
+    begin_piece(log);
+    if (log->filling->pieces[0].bare) {
+        end_segment(log);
+        begin_piece(log);
+    }
+    int status = write_batch(log, log->filling);
+    log->durable_end = log->synced_end;
+    log->filling->bytes.size = 0;
+    log->filling->piece_count = 0;
+    return status;
 }
 
 struct commit_log *commit_log_open(const struct commit_log_config *config, bool threadless,
@@ -341,7 +388,9 @@ struct commit_log *commit_log_open(const struct commit_log_config *config, bool 
     log->end_lsn = log->synced_end = log->durable_end = config->end_lsn;
     log->file = -1;
     CHECK(pthread_mutex_init(&log->lock, NULL) == 0 && pthread_cond_init(&log->wake, NULL) == 0);
-    *status = sync_tail(log, config->end_lsn);
+    *status = secure_tail(log, config->known_lsn, config->end_lsn);
+    if (*status == 0)
+        *status = claim_epoch(log);
     if (*status == 0 && !threadless)
         *status = -pthread_create(&log->thread, NULL, run_writer, log);
     if (*status == 0)

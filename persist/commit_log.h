@@ -21,13 +21,16 @@ struct commit_log_config {
     uint32_t epoch;                    /* above all in the log */
     uint64_t end_lsn;                  /* where the log goes on: behind the last valid record, or
                                           segment_first_lsn(1) of an empty one */
+    uint64_t known_lsn;                /* up to here it is on the device; what is behind may be in
+                                          the system's memory only. Not above end_lsn */
     void (*on_durable)(void *context); /* from the writer's thread, when durable_lsn has moved or
                                           the log has failed */
     void *context;
 };
 
-/* Opens the log for writing, and starts the writer unless THREADLESS (then commit_log_flush writes
- * by itself: simulations). NULL with a negative errno in STATUS when the segment cannot be had. */
+/* Opens the log for writing, with the new epoch on the device, and starts the writer unless
+ * THREADLESS (then commit_log_flush writes by itself: simulations). NULL with a negative errno in
+ * STATUS when the segment cannot be had. */
 struct commit_log *commit_log_open(const struct commit_log_config *config, bool threadless,
                                    int *status);
 

@@ -11,14 +11,17 @@
 
 #define LOG_FORMAT_VERSION 1u
 
-#define SEGMENT_SHIFT        26 /* 64 MiB */
+#ifndef SEGMENT_SHIFT /* test/sim makes it smaller, so that a log of many segments is quickly read \
+                       */
+#define SEGMENT_SHIFT 26 /* 64 MiB */
+#endif
 #define SEGMENT_BYTES        (1u << SEGMENT_SHIFT)
 #define SEGMENT_HEADER_BYTES 4096u
 #define SEGMENT_NAME_BYTES   32
 
 #define RECORD_HEADER_BYTES 24u
 #define RECORD_ALIGNMENT    8u
-#define RECORD_PAYLOAD_MAX  (8u << 20) /* larger messages are cut into parts */
+#define RECORD_PAYLOAD_MAX  (SEGMENT_BYTES / 8) /* larger messages are cut into parts */
 
 enum record_type {
     RECORD_BATCH =

@@ -121,6 +121,16 @@ static int check_end(struct walk *walk, size_t index, uint64_t lsn)
     return 0;
 }
 
+/* A BATCH record tells how far the log was durable when it was written. */
+static void note_known(struct scan *scan, const struct record *batch)
+{
+    if (batch->payload.size != sizeof(uint64_t))
+        return;
+    uint64_t known = get_le64(batch->payload.data);
+    if (known > scan->known_lsn && known <= batch->lsn)
+        scan->known_lsn = known;
+}
+
 /* Goes through the loaded segment from *LSN; moves *LSN on. 1: the log goes on in the next segment;
  * 0: it ends at *LSN. */
 static int walk_segment(struct walk *walk, uint64_t *lsn, bool *torn)
@@ -140,7 +150,9 @@ static int walk_segment(struct walk *walk, uint64_t *lsn, bool *torn)
             *lsn = segment_first_lsn(lsn_segment(*lsn) + 1);
             return 1;
         }
-        if (record.type != RECORD_BATCH) {
+        if (record.type == RECORD_BATCH) {
+            note_known(scan, &record);
+        } else {
             int status = walk->see(walk->context, &record);
             if (status < 0)
                 return status;
@@ -154,6 +166,7 @@ static int walk_log(struct walk *walk)
 {
     struct scan *scan = walk->scan;
     uint64_t lsn = segment_first_lsn(walk->count > 0 ? walk->segments[0] : 1);
+    scan->known_lsn = lsn;
     for (size_t i = 0; i < walk->count; i++) {
         if (walk->segments[i] != lsn_segment(lsn))
             return FAILED(scan, -EBADMSG, "segment %" PRIu64 " is missing", lsn_segment(lsn));

@@ -17,6 +17,7 @@ struct scan {
     uint64_t segment_count;
     uint64_t record_count;
     uint64_t end_lsn;               /* where the log goes on */
+    uint64_t known_lsn;             /* up to here the log says itself that it is on the device */
     uint64_t torn_lsn;              /* where a torn end was left off, or 0 */
     uint32_t epoch;                 /* of the last record; 0: there is none */
     uint8_t node_id[NODE_ID_BYTES]; /* of the segments, when there are any */

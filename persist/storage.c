@@ -34,6 +34,7 @@ static int open_log(struct storage *storage, void (*on_durable)(void *context), 
     struct commit_log_config config = {.io = &storage->io,
                                        .epoch = scan->epoch + 1,
                                        .end_lsn = scan->end_lsn,
+                                       .known_lsn = scan->known_lsn,
                                        .on_durable = on_durable,
                                        .context = context};
     if (scan->segment_count > 0)

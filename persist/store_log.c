@@ -8,7 +8,7 @@
 
 /* What a record of a message may take beside its body: names, properties, and its targets (which
  * are bounded below). */
-#define PART_BYTES (4u << 20)
+#define PART_BYTES (RECORD_PAYLOAD_MAX / 2)
 
 /* Appends the settle that was growing. */
 static void end_settle(struct store_log *self)

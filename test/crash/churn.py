@@ -44,7 +44,7 @@ class Churn:
         self.ledger, self.checks, self.rng = ledger, checks, rng
         self.queues = [Queue(number) for number in range(QUEUES)]
         self.pending, self.uncertain = None, None
-        self.answered_at, self.killed_at = {}, 0  # of each (queue, name): for the messages
+        self.answered_at, self.killed_at = {}, 0  # of each queue: for the messages
         self.operations = 0
 
     # --- the load
@@ -83,7 +83,7 @@ class Churn:
 
     def _apply(self, what, apply):
         apply()
-        self.answered_at[what] = time.monotonic()
+        self.answered_at[what[0]] = time.monotonic()
         self.pending = None
 
     def _declare(self, queue):
@@ -167,10 +167,10 @@ class Churn:
         """The operation under way at the kill may explain a difference."""
         if self.uncertain == (queue, aspect):
             return
-        ago_s = self.killed_at - self.answered_at.get((queue, aspect), 0)
+        ago_s = self.killed_at - self.answered_at.get(queue, 0)
         self.checks.that(facts.TOPOLOGY, found == expected,
-                         f"{what} is {'' if found else 'not '}there; that was answered "
-                         f"{ago_s * 1000:.1f} ms before the kill")
+                         f"{what} is {'' if found else 'not '}there; the last change of that queue "
+                         f"was answered {ago_s * 1000:.1f} ms before the kill")
 
     def _passive(self, method, **args):
         reply = self.channel.call(method, passive=True, **args)

@@ -101,9 +101,8 @@ class Ledger:
         self.in_doubt = []  # groups whose commit was under way at a kill
         self.high = {}  # (queue, producer): highest message delivered before the last kill
         self.rising = {}  # the same since
-        self.totals = dict.fromkeys(
-            ("published", "confirmed", "nacked", "delivered", "redelivered", "settled", "transactions",
-             "in doubt"), 0)
+        self.totals = dict.fromkeys(("published", "confirmed", "nacked", "delivered", "redelivered",
+                                     "settled", "transactions", "in doubt"), 0)
 
     # --- publishing
 
@@ -169,6 +168,10 @@ class Ledger:
         self.totals["in doubt"] += 1
         group.awaited = {(copy.queue, copy.key) for copy in group.copies if not copy.settled}
         group.missing = set(group.awaited)
+        # A source that was not confirmed may be lost by itself.
+        for copy in [copy for copy in group.sources if not copy.must]:
+            copy.taken_by = None
+            group.sources.remove(copy)
 
     # --- consuming
 
