@@ -40,8 +40,10 @@ class Queue:
 
 
 class Churn:
-    def __init__(self, ledger, checks, rng):
-        self.ledger, self.checks, self.rng = ledger, checks, rng
+    """A queue whose last change was answered less than `grace_s` before the kill is not judged."""
+
+    def __init__(self, ledger, checks, rng, grace_s):
+        self.ledger, self.checks, self.rng, self.grace_s = ledger, checks, rng, grace_s
         self.queues = [Queue(number) for number in range(QUEUES)]
         self.pending, self.uncertain = None, None
         self.answered_at, self.killed_at = {}, 0  # of each queue: for the messages
@@ -165,12 +167,16 @@ class Churn:
 
     def _agree(self, queue, aspect, found, expected, what):
         """The operation under way at the kill may explain a difference."""
-        if self.uncertain == (queue, aspect):
+        ago_s = self._idle_s(queue)
+        if self.uncertain == (queue, aspect) or ago_s < self.grace_s:
             return
-        ago_s = self.killed_at - self.answered_at.get(queue, 0)
         self.checks.that(facts.TOPOLOGY, found == expected,
                          f"{what} is {'' if found else 'not '}there; the last change of that queue "
                          f"was answered {ago_s * 1000:.1f} ms before the kill")
+
+    def _idle_s(self, queue):
+        """How long before the kill the queue's last change was answered."""
+        return self.killed_at - self.answered_at.get(queue, 0)
 
     def _passive(self, method, **args):
         reply = self.channel.call(method, passive=True, **args)
@@ -239,7 +245,8 @@ class Churn:
             if must:
                 self.checks.that(facts.SURVIVE, name in got, f"{name} is lost")
         for name in got:
-            if name not in queue.messages and name not in queue.removed:
+            expected = name in queue.messages or name in queue.removed
+            if not expected and self._idle_s(queue) >= self.grace_s:
                 earlier = f" life {queue.life} " not in name
                 self.checks.wrong(facts.TOPOLOGY if earlier else facts.SETTLED, f"{name} came back")
         known = [name for name in got if name in queue.messages]
