@@ -3,8 +3,10 @@
  * Design notes. Facts are applied to the engine itself as they are read: it is empty, and nobody is
  * connected. Messages are kept beside it, by queue and position, until the end of the log has told
  * which of them are settled. Facts between TX_BEGIN and TX_COMMIT wait for the latter; without it
- * they never happened. A fact about something that is gone (a binding of an exchange that
- * auto-deletion took, a settle in a deleted queue) says what is so already, and is passed over.
+ * they never happened. A fact about something that is gone (a binding of a deleted exchange, a
+ * settle in a deleted queue) says what is so already, and is passed over. Exchanges do not delete
+ * themselves meanwhile: what is not durable may have kept them, and where nothing did a record says
+ * so.
  */
 #include "persist/recovery.h"
 
@@ -36,9 +38,11 @@ struct recovering {
 struct replay {
     struct engine *engine;
     struct recovery *recovery;
-    struct map queues; /* number -> struct recovering */
-    struct buf parts;  /* of the body that the next message ends */
-    uint32_t epoch;    /* of the last record */
+    struct map queues;             /* number -> struct recovering */
+    struct exchange **auto_delete; /* exchanges that will be so again */
+    size_t auto_delete_count, auto_delete_capacity;
+    struct buf parts; /* of the body that the next message ends */
+    uint32_t epoch;   /* of the last record */
     bool in_transaction;
     struct buf transaction; /* records since TX_BEGIN: type, LSN, size, payload */
 };
@@ -125,26 +129,48 @@ static void queue_deleted(struct replay *replay, uint64_t number)
     drop(recovering);
 }
 
-static void exchange_declared(struct vhost *vhost, const struct fact *fact)
+static void remember_auto_delete(struct replay *replay, struct exchange *exchange)
+{
+    if (replay->auto_delete_count == replay->auto_delete_capacity) {
+        size_t capacity = replay->auto_delete_capacity == 0 ? 16 : replay->auto_delete_capacity * 2;
+        replay->auto_delete = mem_realloc(replay->auto_delete,
+                                          capacity * sizeof *replay->auto_delete);
+        replay->auto_delete_capacity = capacity;
+    }
+    replay->auto_delete[replay->auto_delete_count++] = exchange;
+}
+
+static void forget_auto_delete(struct replay *replay, const struct exchange *exchange)
+{
+    for (size_t i = 0; i < replay->auto_delete_count; i++)
+        if (replay->auto_delete[i] == exchange)
+            replay->auto_delete[i] = replay->auto_delete[--replay->auto_delete_count];
+}
+
+static void exchange_declared(struct replay *replay, struct vhost *vhost, const struct fact *fact)
 {
     const struct exchange_type *type = exchange_type_find(fact->type);
     if (type == NULL || vhost_exchange(vhost, fact->name) != NULL)
         return;
-    (void)vhost_add_exchange(vhost, &(struct exchange_spec){
-                                        .name = fact->name,
-                                        .type = type,
-                                        .durable = true,
-                                        .auto_delete = fact->flags & FACT_AUTO_DELETE,
-                                        .internal = fact->flags & FACT_INTERNAL,
-                                        .arguments = fact->arguments,
-                                    });
+    struct exchange *exchange = vhost_add_exchange(vhost,
+                                                   &(struct exchange_spec){
+                                                       .name = fact->name,
+                                                       .type = type,
+                                                       .durable = true,
+                                                       .internal = fact->flags & FACT_INTERNAL,
+                                                       .arguments = fact->arguments,
+                                                   });
+    if (fact->flags & FACT_AUTO_DELETE)
+        remember_auto_delete(replay, exchange);
 }
 
-static void exchange_deleted(struct vhost *vhost, const struct fact *fact)
+static void exchange_deleted(struct replay *replay, struct vhost *vhost, const struct fact *fact)
 {
     struct exchange *exchange = vhost_exchange(vhost, fact->name);
-    if (exchange != NULL && !exchange_is_default(exchange))
-        vhost_delete_exchange(vhost, exchange);
+    if (exchange == NULL || exchange_is_default(exchange))
+        return;
+    forget_auto_delete(replay, exchange);
+    vhost_delete_exchange(vhost, exchange);
 }
 
 static void bound_or_unbound(struct replay *replay, struct vhost *vhost, const struct fact *fact)
@@ -258,11 +284,11 @@ static int apply(struct replay *replay, const struct fact *fact, uint64_t lsn)
         break;
     case STORE_EXCHANGE_DECLARE:
         if (vhost != NULL)
-            exchange_declared(vhost, fact);
+            exchange_declared(replay, vhost, fact);
         break;
     case STORE_EXCHANGE_DELETE:
         if (vhost != NULL)
-            exchange_deleted(vhost, fact);
+            exchange_deleted(replay, vhost, fact);
         break;
     case STORE_BIND:
     case STORE_UNBIND:
@@ -396,6 +422,9 @@ int recovery_run(struct io *io, struct engine *engine, struct recovery *recovery
     int status = scan_run(io, &recovery->scan, see, &replay);
     if (status == 0)
         fill_queues(&replay);
+    for (size_t i = 0; i < replay.auto_delete_count; i++)
+        replay.auto_delete[i]->auto_delete = true;
+    mem_free(replay.auto_delete);
     uint32_t position = 0;
     for (struct recovering *recovering; (recovering = map_next(&replay.queues, &position)) != NULL;)
         drop(recovering);
