@@ -87,7 +87,7 @@ int handle_basic_consume(struct channel *channel, const struct method *method,
                            "reached maximum (%u) of consumers per channel",
                            engine->consumer_max_per_channel);
     if (tag.size == 0)
-        tag = handler_generate_name(engine, "amq.ctag-", room);
+        tag = handler_generate_name(engine, SLICE_LITERAL("amq.ctag-"), room);
     int status = reply_to_is_pseudo_queue(consume->queue)
                      ? reply_to_consume(channel, consume, tag, error)
                      : consume_from_queue(channel, consume, tag, error);

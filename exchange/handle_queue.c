@@ -81,15 +81,14 @@ static void declare_ok(struct channel *channel, struct slice name, uint64_t mess
                                                             .consumer_count = consumers}});
 }
 
-struct slice handler_generate_name(const struct engine *engine, const char *prefix,
+struct slice handler_generate_name(const struct engine *engine, struct slice prefix,
                                    uint8_t room[NAME_BYTES_MAX])
 {
     uint8_t random[GENERATED_RANDOM_BYTES];
-    size_t prefix_bytes = strlen(prefix);
     engine->env->random(engine->env->context, random, sizeof random);
-    memcpy(room, prefix, prefix_bytes);
-    struct slice token = crypto_token(room + prefix_bytes, slice_of(random, sizeof random));
-    return slice_of(room, prefix_bytes + token.size);
+    memcpy(room, prefix.data, prefix.size);
+    struct slice token = crypto_token(room + prefix.size, slice_of(random, sizeof random));
+    return slice_of(room, prefix.size + token.size);
 }
 
 /* An exclusive queue is never durable: it would not outlive its connection anyway. */
@@ -175,7 +174,7 @@ int handle_queue_declare(struct channel *channel, const struct method *method,
     if (declared->passive)
         return declare_passive(channel, name, declared->nowait, error);
     if (name.size == 0)
-        name = handler_generate_name(channel->session->engine, "amq.gen-", room);
+        name = handler_generate_name(channel->session->engine, SLICE_LITERAL("amq.gen-"), room);
     struct queue *queue = vhost_queue(channel_vhost(channel), name);
     if (queue == NULL) {
         if (declare_new(channel, name, declared, error) < 0)

@@ -92,7 +92,7 @@ static inline struct vhost *channel_vhost(const struct channel *channel)
 struct slice handler_clean_name(struct slice name, uint8_t room[NAME_BYTES_MAX]);
 
 /* PREFIX and a random token, in ROOM. */
-struct slice handler_generate_name(const struct engine *engine, const char *prefix,
+struct slice handler_generate_name(const struct engine *engine, struct slice prefix,
                                    uint8_t room[NAME_BYTES_MAX]);
 
 /* The queue a method names (an empty name: the one declared last on the channel) if the session may
