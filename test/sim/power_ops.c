@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Design notes. Queue 4 is not durable, so that bindings come and go that no recovery sees.
+ * Exchanges 2 and 3 delete themselves with their last binding.
+ */
+#include "test/sim/power.h"
+
+#include <stdio.h>
+
+#include "server/base/mem.h"
+
+static const char *const queues[POWER_QUEUES] = {"q0", "q1", "q2", "q3", "q4"};
+static const char *const exchanges[POWER_EXCHANGES] = {"x0", "x1", "x2", "x3"};
+static const char *const types[POWER_EXCHANGES] = {"fanout", "direct", "topic", "fanout"};
+static const char *const keys[] = {"a", "a.b", "c"};
+
+enum { TRANSIENT_QUEUE = 4, FIRST_AUTO_DELETE = 2, KEY_COUNT = 3 };
+
+static uint32_t below(struct power *power, uint32_t limit)
+{
+    return harness_below(&power->random, limit);
+}
+
+static const char *some_queue(struct power *power)
+{
+    const char *name = queues[below(power, POWER_QUEUES)];
+    return harness_queue(&power->harness, name) != NULL ? name : NULL;
+}
+
+static const char *some_exchange(struct power *power)
+{
+    const char *name = exchanges[below(power, POWER_EXCHANGES)];
+    return harness_exchange(&power->harness, name) != NULL ? name : NULL;
+}
+
+/* --- topology --------------------------------------------------------------------------------- */
+
+static void declare(struct power *power)
+{
+    uint32_t q = below(power, POWER_QUEUES), x = below(power, POWER_EXCHANGES);
+    if (below(power, 2) == 0)
+        client_queue(power->client, PLAIN_CHANNEL, queues[q],
+                     q == TRANSIENT_QUEUE ? 0 : DECLARE_DURABLE);
+    else
+        client_exchange(power->client, PLAIN_CHANNEL, exchanges[x], types[x],
+                        DECLARE_DURABLE | (x >= FIRST_AUTO_DELETE ? DECLARE_AUTO_DELETE : 0u));
+}
+
+static void delete_something(struct power *power)
+{
+    const char *queue = some_queue(power), *exchange = some_exchange(power);
+    if (below(power, 2) == 0 && queue != NULL)
+        client_delete_queue(power->client, PLAIN_CHANNEL, queue);
+    else if (exchange != NULL)
+        client_send(power->client, PLAIN_CHANNEL,
+                    &(struct method){.id = METHOD_EXCHANGE_DELETE,
+                                     .exchange_delete = {.exchange = S(exchange), .nowait = true}});
+}
+
+static void bind(struct power *power)
+{
+    const char *queue = some_queue(power), *source = some_exchange(power);
+    const char *destination = some_exchange(power), *key = keys[below(power, KEY_COUNT)];
+    if (source == NULL)
+        return;
+    if (below(power, 3) == 0 && destination != NULL)
+        client_bind_exchange(power->client, PLAIN_CHANNEL, destination, source, key);
+    else if (queue != NULL)
+        client_bind(power->client, PLAIN_CHANNEL, queue, source, key);
+}
+
+static void unbind(struct power *power)
+{
+    const char *queue = some_queue(power), *source = some_exchange(power);
+    if (queue == NULL || source == NULL)
+        return;
+    client_send(
+        power->client, PLAIN_CHANNEL,
+        &(struct method){.id = METHOD_QUEUE_UNBIND,
+                         .queue_unbind = {.queue = S(queue),
+                                          .exchange = S(source),
+                                          .routing_key = S(keys[below(power, KEY_COUNT)])}});
+}
+
+/* --- publishing ------------------------------------------------------------------------------- */
+
+static uint32_t some_size(struct power *power)
+{
+    uint32_t choice = below(power, 100);
+    if (choice < 75)
+        return below(power, 200);
+    if (choice < 95)
+        return below(power, 6000);
+    return below(power, power->large ? 6 * RECORD_PAYLOAD_MAX : RECORD_PAYLOAD_MAX);
+}
+
+static struct message *new_message(struct power *power, const char *exchange, const char *key)
+{
+    struct buf encoded = {0};
+    struct properties properties = {0};
+    if (below(power, 3) == 0) {
+        properties.flags = PROPERTY_MESSAGE_ID;
+        properties.message_id = S("an id");
+    }
+    uint32_t size = some_size(power);
+    uint64_t text = ++power->bodies;
+    properties_encode(&properties, &encoded);
+    struct message *message = message_new(S(exchange), S(key), buf_slice(&encoded), size, size);
+    CHECK(message != NULL);
+    buf_fini(&encoded);
+    for (uint32_t i = 0; i < size; i += 8) {
+        uint64_t word = harness_random(&text);
+        memcpy(message_body(message) + i, &word, size - i < 8 ? size - i : 8);
+    }
+    message_seal(message);
+    message->flags = below(power, 5) == 0 ? 0 : MESSAGE_PERSISTENT;
+    return message;
+}
+
+static void publish_on(struct power *power, uint16_t channel)
+{
+    const char *exchange = some_exchange(power), *queue = some_queue(power);
+    bool to_queue = exchange == NULL || below(power, 2) == 0;
+    if (to_queue && queue == NULL)
+        return;
+    struct message *message = to_queue
+                                  ? new_message(power, "", queue)
+                                  : new_message(power, exchange, keys[below(power, KEY_COUNT)]);
+    engine_apply(power->harness.engine, &(struct command){.kind = COMMAND_PUBLISH,
+                                                          .channel = channel,
+                                                          .session = power->client->session,
+                                                          .publish = {.message = message}});
+}
+
+static void note_published(struct power *power, size_t events)
+{
+    if (power->published_count == power->published_capacity) {
+        power->published_capacity = power->published_count == 0 ? 64 : power->published_count * 2;
+        power->published = mem_realloc(power->published,
+                                       power->published_capacity * sizeof *power->published);
+    }
+    power->published[power->published_count++] = events;
+}
+
+static void publish(struct power *power)
+{
+    size_t before = power->ledger->event_count;
+    uint64_t published =
+        session_channel(power->client->session, CONFIRM_CHANNEL)->confirms.published;
+    publish_on(power, CONFIRM_CHANNEL);
+    if (session_channel(power->client->session, CONFIRM_CHANNEL)->confirms.published == published)
+        return;
+    size_t after = power->ledger->event_count;
+    note_published(power, after > before ? after - 1 : 0);
+}
+
+/* --- consuming -------------------------------------------------------------------------------- */
+
+static void get(struct power *power, uint16_t channel)
+{
+    const char *queue = some_queue(power);
+    if (queue != NULL && power->tags[channel].count < POWER_TAGS)
+        client_get(power->client, channel, queue, channel == PLAIN_CHANNEL && below(power, 4) == 0);
+}
+
+static void settle(struct power *power, uint16_t channel)
+{
+    struct power_tags *tags = &power->tags[channel];
+    if (tags->count == 0)
+        return;
+    uint32_t at = below(power, tags->count);
+    bool multiple = below(power, 4) == 0;
+    if (below(power, 3) > 0)
+        client_ack(power->client, channel, tags->tags[at], multiple);
+    else
+        client_nack(power->client, channel, tags->tags[at], multiple, below(power, 3) > 0);
+    if (multiple) {
+        memmove(tags->tags, tags->tags + at + 1, (tags->count - at - 1) * sizeof *tags->tags);
+        tags->count -= at + 1;
+    } else {
+        memmove(tags->tags + at, tags->tags + at + 1, (tags->count - at - 1) * sizeof *tags->tags);
+        tags->count--;
+    }
+}
+
+static void purge(struct power *power)
+{
+    const char *queue = some_queue(power);
+    if (queue != NULL)
+        client_send(power->client, PLAIN_CHANNEL,
+                    &(struct method){.id = METHOD_QUEUE_PURGE,
+                                     .queue_purge = {.queue = S(queue), .nowait = true}});
+}
+
+static void transact(struct power *power)
+{
+    for (uint32_t i = below(power, 5); i > 0; i--) {
+        publish_on(power, TX_CHANNEL);
+        get(power, TX_CHANNEL);
+        power_look(power);
+        settle(power, TX_CHANNEL);
+    }
+    bool commit = below(power, 4) > 0;
+    client_send(power->client, TX_CHANNEL,
+                &(struct method){.id = commit ? METHOD_TX_COMMIT : METHOD_TX_ROLLBACK});
+}
+
+/* --- all of it -------------------------------------------------------------------------------- */
+
+static void operate(struct power *power)
+{
+    uint32_t choice = below(power, 100);
+    if (choice < 12)
+        declare(power);
+    else if (choice < 14)
+        delete_something(power);
+    else if (choice < 22)
+        bind(power);
+    else if (choice < 24)
+        unbind(power);
+    else if (choice < 60)
+        publish(power);
+    else if (choice < 75)
+        get(power, PLAIN_CHANNEL);
+    else if (choice < 90)
+        settle(power, PLAIN_CHANNEL);
+    else if (choice < 91)
+        purge(power);
+    else
+        transact(power);
+}
+
+void power_step(struct power *power)
+{
+    for (uint32_t i = below(power, 6) + 1; i > 0; i--) {
+        operate(power);
+        power_look(power);
+    }
+    harness_tick(&power->harness);
+    power_look(power);
+}
+
+/* Is the delivery unsettled? One of a get without acks is not. */
+static bool is_unsettled(const struct power *power, uint16_t channel, uint64_t tag)
+{
+    return unacked_find(&session_channel(power->client->session, channel)->unacked, tag) != NULL;
+}
+
+static void see_confirm(struct power *power, const struct method *method)
+{
+    uint64_t tag = method->basic_ack.delivery_tag;
+    CHECK(tag > 0 && tag <= power->published_count);
+    size_t events = 0;
+    for (uint64_t i = method->basic_ack.multiple ? power->confirmed : tag - 1; i < tag; i++)
+        if (power->published[i] > events)
+            events = power->published[i];
+    power->confirmed = tag;
+    if (events > 0)
+        ledger_promise(power->ledger, events, disk_operations(power->disk));
+}
+
+void power_look(struct power *power)
+{
+    for (struct seen *seen; (seen = client_next(power->client)) != NULL;) {
+        if (seen->kind == EFFECT_GONE)
+            continue;
+        CHECK_ID(seen->method.id != METHOD_CHANNEL_CLOSE, seen->channel);
+        if (seen->method.id == METHOD_BASIC_ACK && seen->channel == CONFIRM_CHANNEL)
+            see_confirm(power, &seen->method);
+        struct power_tags *tags = &power->tags[seen->channel];
+        if (seen->method.id == METHOD_BASIC_GET_OK &&
+            is_unsettled(power, seen->channel, seen->method.basic_get_ok.delivery_tag))
+            tags->tags[tags->count++] = seen->method.basic_get_ok.delivery_tag;
+    }
+    client_forget(power->client);
+}
+
+void power_connect(struct power *power)
+{
+    power->client = client_open(&power->harness, UINT32_MAX);
+    for (uint16_t channel = CONFIRM_CHANNEL; channel <= PLAIN_CHANNEL; channel++)
+        client_channel(power->client, channel);
+    client_send(power->client, CONFIRM_CHANNEL, &(struct method){.id = METHOD_CONFIRM_SELECT});
+    client_send(power->client, TX_CHANNEL, &(struct method){.id = METHOD_TX_SELECT});
+    power_look(power);
+}
+
+void power_disconnect(struct power *power)
+{
+    client_close(power->client);
+    mem_free(power->published);
+}
