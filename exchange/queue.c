@@ -70,8 +70,11 @@ void queue_settle(struct queue *queue, uint64_t position, struct message *messag
 {
     if (__builtin_expect(message->lsn != 0 && queue->durable && !queue->deleted, 0)) {
         struct store *store = engine_of(queue)->store;
-        (void)store->append(store, &(struct store_record){
-                                       .kind = STORE_SETTLE, .queue = queue, .position = position});
+        (void)store->append(store, &(struct store_record){.kind = STORE_SETTLE,
+                                                          .queue = queue,
+                                                          .position = position,
+                                                          .span = 1,
+                                                          .bytes = message->body_bytes});
     }
     message_unref(message);
 }

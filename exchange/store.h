@@ -20,7 +20,8 @@ struct queue;
 /* The numbers are in the log (docs/log-format.md): they are never given to anything else. */
 enum store_record_kind {
     STORE_MESSAGE = 0,       /* message, queues: one record for all the durable queues it went to */
-    STORE_SETTLE = 1,        /* queue, position: acked, rejected, purged... gone for good */
+    STORE_SETTLE = 1,        /* queue, position, span, bytes: acked, rejected, purged... gone for
+                                good */
     STORE_REQUEUE = 2,       /* queue, position, delivery_count: delivered again without success */
     STORE_QUEUE_DECLARE = 3, /* queue */
     STORE_QUEUE_DELETE = 4,  /* queue */
@@ -30,6 +31,8 @@ enum store_record_kind {
     STORE_UNBIND = 8,           /* binding */
     STORE_TX_BEGIN = 9,         /* the records up to STORE_TX_COMMIT are one */
     STORE_TX_COMMIT = 10,
+    STORE_MOVED = 11, /* the store's own: a message that was elsewhere is here now */
+    STORE_PAGE = 12,  /* message, queues: to leave memory; forgotten when the broker ends */
 };
 
 /* One place a message went to: POSITION is its place in QUEUE. */
@@ -50,7 +53,34 @@ struct store_record {
     };
     const struct store_target *targets; /* STORE_MESSAGE: the durable queues */
     uint64_t position;
+    uint64_t span;  /* STORE_SETTLE: all positions from POSITION on below POSITION + SPAN */
+    uint64_t bytes; /* STORE_SETTLE: of the bodies of what was there */
     uint32_t delivery_count;
+};
+
+/* Asks for the messages of QUEUE that are in the store and not settled, at positions from FIRST on
+ * and below END; for about BYTES of bodies, but for one at least. */
+struct store_fetch {
+    struct queue *queue; /* whoever asks sees to it that it is there until the answer has come */
+    uint64_t first, end;
+    uint32_t bytes;
+};
+
+struct store_fetched {
+    uint64_t position;
+    struct message *message; /* the receiver's reference; its lsn is 0 when it is in the store no
+                                more (STORE_PAGE) */
+    uint32_t delivery_count;
+};
+
+/* The answer: all that is there from the fetch's first position on and below NEXT. */
+struct store_answer {
+    struct queue *queue;
+    uint64_t next;
+    struct store_fetched *entries; /* the receiver's: mem_free */
+    uint32_t count;
+    int status; /* 0; or a negative errno when something cannot be read: then there are no entries
+                 */
 };
 
 struct store {
@@ -61,6 +91,11 @@ struct store {
     uint64_t (*flush)(struct store *store);
     /* So much is appended and not durable that publishers should be held back. */
     bool (*is_full)(struct store *store);
+    /* Asks for messages; one fetch of a queue at a time, and all that it asks for must be durable.
+     * NULL: messages do not leave memory. */
+    void (*fetch)(struct store *store, const struct store_fetch *fetch);
+    /* Takes an answer that has come since; false when there is none. */
+    bool (*fetched)(struct store *store, struct store_answer *answer);
 };
 
 /* A store that holds nothing: everything is "durable" at the tick's end. For a broker without a

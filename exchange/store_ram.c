@@ -21,5 +21,5 @@ static bool is_full(struct store *store)
 
 void store_ram_init(struct store_ram *ram)
 {
-    *ram = (struct store_ram){.store = {append, flush, is_full}};
+    *ram = (struct store_ram){.store = {append, flush, is_full, NULL, NULL}};
 }

@@ -8,6 +8,7 @@
 #include "exchange/queue.h"
 #include "exchange/vhost.h"
 #include "persist/record.h"
+#include "server/base/check.h"
 
 #define TARGET_BYTES 16
 
@@ -67,36 +68,35 @@ static void put_binding(const struct binding *binding, struct buf *out)
     put_bytes(out, binding->arguments);
 }
 
-static void put_message(const struct store_record *record, struct buf *out)
+void fact_encode_target(uint64_t queue, uint64_t position, struct buf *out)
 {
-    struct message *message = record->message;
-    buf_u8(out, message->flags & MESSAGE_PERSISTENT ? FACT_PERSISTENT : 0);
-    put_u32(out, record->target_count);
-    for (uint32_t i = 0; i < record->target_count; i++) {
-        put_u64(out, record->targets[i].queue->id);
-        put_u64(out, record->targets[i].position);
-    }
+    put_u64(out, queue);
+    put_u64(out, position);
+}
+
+void fact_encode_message(struct message *message, struct slice targets, uint64_t parts_lsn,
+                         struct buf *out)
+{
+    buf_u8(out, (uint8_t)((message->flags & MESSAGE_PERSISTENT ? FACT_PERSISTENT : 0) |
+                          (parts_lsn != 0 ? FACT_PARTS : 0)));
+    put_u32(out, (uint32_t)(targets.size / TARGET_BYTES));
+    buf_bytes(out, targets);
     put_bytes(out, message_exchange(message));
     put_bytes(out, message_routing_key(message));
     put_bytes(out, message_properties(message));
     put_u32(out, message->body_bytes);
-}
-
-void fact_encode_settle(uint64_t queue, uint64_t first, uint32_t count, struct buf *out)
-{
-    put_u64(out, queue);
-    put_u64(out, first);
-    put_u32(out, count);
+    if (parts_lsn != 0)
+        put_u64(out, parts_lsn);
 }
 
 void fact_encode(const struct store_record *record, struct buf *out)
 {
     switch (record->kind) {
-    case STORE_MESSAGE:
-        put_message(record, out);
-        break;
     case STORE_SETTLE:
-        fact_encode_settle(record->queue->id, record->position, 1, out);
+        put_u64(out, record->queue->id);
+        put_u64(out, record->position);
+        put_u64(out, record->span);
+        put_u64(out, record->bytes);
         break;
     case STORE_REQUEUE:
         put_u64(out, record->queue->id);
@@ -122,6 +122,10 @@ void fact_encode(const struct store_record *record, struct buf *out)
     case STORE_TX_BEGIN:
     case STORE_TX_COMMIT:
         break;
+    case STORE_MESSAGE:
+    case STORE_MOVED:
+    case STORE_PAGE:
+        CHECK_ID(false, record->kind);
     }
 }
 
@@ -170,6 +174,7 @@ static void get_message(struct cursor *cursor, struct fact *fact)
     fact->routing_key = get_short(cursor);
     fact->properties = get_bytes(cursor);
     fact->body_bytes = get_u32(cursor);
+    fact->parts_lsn = fact->flags & FACT_PARTS ? get_u64(cursor) : 0;
     fact->body = cursor_bytes(cursor, cursor_left(cursor));
     if (fact->body.size > fact->body_bytes)
         cursor_fail(cursor);
@@ -205,9 +210,16 @@ int fact_decode(enum store_record_kind kind, struct slice payload, struct fact *
     *fact = (struct fact){.kind = kind};
     switch (kind) {
     case STORE_MESSAGE:
+    case STORE_MOVED:
+    case STORE_PAGE:
         get_message(&cursor, fact);
         break;
     case STORE_SETTLE:
+        fact->queue = get_u64(&cursor);
+        fact->position = get_u64(&cursor);
+        fact->span = get_u64(&cursor);
+        fact->bytes = get_u64(&cursor);
+        break;
     case STORE_REQUEUE:
         fact->queue = get_u64(&cursor);
         fact->position = get_u64(&cursor);

@@ -18,6 +18,7 @@ enum fact_flag {
     FACT_INTERNAL = 4,
     FACT_TO_EXCHANGE = 8, /* of a binding: its destination is an exchange, named by name */
     FACT_PERSISTENT = 16,
+    FACT_PARTS = 32, /* of a message: its body begins in RECORD_PARTs */
 };
 
 struct fact {
@@ -25,7 +26,8 @@ struct fact {
     uint8_t flags;
     uint64_t queue;           /* its number; QUEUE_*, BIND and UNBIND of a queue, SETTLE, REQUEUE */
     uint64_t position;        /* SETTLE: the first */
-    uint32_t count;           /* SETTLE: how many in a row; REQUEUE: deliveries so far */
+    uint64_t span, bytes;     /* SETTLE: positions from there on; of the bodies that were there */
+    uint32_t count;           /* REQUEUE: deliveries so far */
     struct slice vhost, name; /* QUEUE_DECLARE, EXCHANGE_*; of a binding: the source exchange */
     struct slice destination; /* of a binding with FACT_TO_EXCHANGE */
     struct slice type;        /* EXCHANGE_DECLARE */
@@ -33,16 +35,21 @@ struct fact {
     struct slice routing_key;                /* of a binding or message */
     struct slice exchange, properties, body; /* MESSAGE; the body: what is behind its parts */
     uint32_t body_bytes;                     /* MESSAGE: all of it, with its parts */
+    uint64_t parts_lsn;                      /* MESSAGE: of the first of its parts, or 0 */
     uint32_t target_count;                   /* MESSAGE */
     struct slice targets;                    /* read with fact_target */
 };
 
-/* Appends the payload for RECORD; of a message without its body, which follows it. Not for
- * STORE_SETTLE. */
+/* Appends the payload for RECORD, which is no message. */
 void fact_encode(const struct store_record *record, struct buf *out);
 
-/* Appends the payload of a STORE_SETTLE: COUNT positions of the queue from FIRST on. */
-void fact_encode_settle(uint64_t queue, uint64_t first, uint32_t count, struct buf *out);
+/* The places that a message is for, as they stand in its record; 16 octets each. */
+void fact_encode_target(uint64_t queue, uint64_t position, struct buf *out);
+
+/* Appends the payload of a message but for its body, or what of that is not in parts, which
+ * follows. PARTS_LSN is the first part's, or 0. */
+void fact_encode_message(struct message *message, struct slice targets, uint64_t parts_lsn,
+                         struct buf *out);
 
 /* Reads a payload: 0, or -1 when it is malformed. */
 int fact_decode(enum store_record_kind kind, struct slice payload, struct fact *fact)

@@ -241,7 +241,7 @@ static void settled(struct replay *replay, const struct fact *fact)
     struct recovering *recovering = find(replay, fact->queue);
     if (recovering == NULL)
         return;
-    uint64_t end = fact->position + fact->count;
+    uint64_t end = fact->position + fact->span;
     for (size_t i = lower_bound(recovering, fact->position);
          i < recovering->count && recovering->messages[i].position < end; i++) {
         if (recovering->messages[i].message != NULL)
@@ -297,6 +297,8 @@ static int apply(struct replay *replay, const struct fact *fact, uint64_t lsn)
         break;
     case STORE_TX_BEGIN:
     case STORE_TX_COMMIT:
+    case STORE_MOVED:
+    case STORE_PAGE:
         break;
     }
     return 0;

@@ -13,39 +13,40 @@
 /* Appends the settle that was growing. */
 static void end_settle(struct store_log *self)
 {
-    if (self->settle_queue == NULL)
+    if (self->settle.queue == NULL)
         return;
     self->payload.size = 0;
-    fact_encode_settle(self->settle_queue->id, self->settle_first, self->settle_count,
-                       &self->payload);
+    fact_encode(&self->settle, &self->payload);
     (void)commit_log_append(self->log, FACT_RECORD_TYPE(STORE_SETTLE), buf_slice(&self->payload),
                             SLICE_EMPTY);
-    self->settle_queue = NULL;
+    self->settle.queue = NULL;
 }
 
 static uint64_t settle(struct store_log *self, const struct store_record *record)
 {
-    if (self->settle_queue == record->queue &&
-        record->position == self->settle_first + self->settle_count &&
-        self->settle_count < UINT32_MAX) {
-        self->settle_count++;
+    struct store_record *growing = &self->settle;
+    if (growing->queue == record->queue && record->position == growing->position + growing->span) {
+        growing->span += record->span;
+        growing->bytes += record->bytes;
     } else {
         end_settle(self);
-        self->settle_queue = record->queue;
-        self->settle_first = record->position;
-        self->settle_count = 1;
+        *growing = *record;
     }
     return 0; /* nobody waits for a settle */
 }
 
 /* The body of a message too large for one record goes before it, in parts; returns how much of it
- * is left for the record. */
-static uint32_t append_parts(struct store_log *self, struct message *message)
+ * is left for the record, and the first part's position in FIRST. */
+static uint32_t append_parts(struct store_log *self, struct message *message, uint64_t *first)
 {
     uint32_t left = message->body_bytes;
     const uint8_t *body = message_body(message);
+    *first = 0;
     while (left > PART_BYTES) {
-        (void)commit_log_append(self->log, RECORD_PART, slice_of(body, PART_BYTES), SLICE_EMPTY);
+        uint64_t lsn = commit_log_append(self->log, RECORD_PART, slice_of(body, PART_BYTES),
+                                         SLICE_EMPTY);
+        if (*first == 0)
+            *first = lsn;
         body += PART_BYTES;
         left -= PART_BYTES;
     }
@@ -54,12 +55,16 @@ static uint32_t append_parts(struct store_log *self, struct message *message)
 
 static uint64_t append_message(struct store_log *self, const struct store_record *record)
 {
-    uint32_t rest = append_parts(self, record->message);
-    self->payload.size = 0;
-    fact_encode(record, &self->payload);
     struct message *message = record->message;
+    uint64_t parts_lsn;
+    uint32_t rest = append_parts(self, message, &parts_lsn);
+    self->targets.size = self->payload.size = 0;
+    for (uint32_t i = 0; i < record->target_count; i++)
+        fact_encode_target(record->targets[i].queue->id, record->targets[i].position,
+                           &self->targets);
+    fact_encode_message(message, buf_slice(&self->targets), parts_lsn, &self->payload);
     struct slice body = slice_of(message_body(message) + message->body_bytes - rest, rest);
-    return commit_log_append(self->log, FACT_RECORD_TYPE(STORE_MESSAGE), buf_slice(&self->payload),
+    return commit_log_append(self->log, FACT_RECORD_TYPE(record->kind), buf_slice(&self->payload),
                              body);
 }
 
@@ -69,7 +74,7 @@ static uint64_t append(struct store *store, const struct store_record *record)
     if (record->kind == STORE_SETTLE)
         return settle(self, record);
     end_settle(self);
-    if (record->kind == STORE_MESSAGE)
+    if (record->kind == STORE_MESSAGE || record->kind == STORE_PAGE)
         return append_message(self, record);
     self->payload.size = 0;
     fact_encode(record, &self->payload);
@@ -92,10 +97,11 @@ static bool is_full(struct store *store)
 
 void store_log_init(struct store_log *store, struct commit_log *log)
 {
-    *store = (struct store_log){.store = {append, flush, is_full}, .log = log};
+    *store = (struct store_log){.store = {append, flush, is_full, NULL, NULL}, .log = log};
 }
 
 void store_log_fini(struct store_log *store)
 {
     buf_fini(&store->payload);
+    buf_fini(&store->targets);
 }

@@ -15,10 +15,8 @@
 struct store_log {
     struct store store; /* first */
     struct commit_log *log;
-    struct buf payload;         /* under construction */
-    struct queue *settle_queue; /* of the settle that is still growing, or NULL */
-    uint64_t settle_first;
-    uint32_t settle_count;
+    struct buf payload, targets; /* under construction */
+    struct store_record settle;  /* that is still growing; its queue is NULL when there is none */
 };
 
 /* LOG stays borrowed. */

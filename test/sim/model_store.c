@@ -222,6 +222,9 @@ static void follow(struct model *model, const struct fact *fact)
             model_complain(model, "transactions in the store are nested or not begun");
         image->in_tx = fact->kind == STORE_TX_BEGIN;
         break;
+    case STORE_MOVED:
+    case STORE_PAGE:
+        break;
     }
 }
 

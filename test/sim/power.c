@@ -83,7 +83,7 @@ static void start(struct total *total, struct power *power, struct disk *disk, s
                   struct recovery *recovery, uint64_t operations)
 {
     struct store_ram nowhere;
-    *power = (struct power){.store = {append, flush, is_full},
+    *power = (struct power){.store = {append, flush, is_full, NULL, NULL},
                             .disk = disk,
                             .canary = total->options->canary,
                             .random = harness_random(&total->random)};

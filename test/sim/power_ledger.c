@@ -260,6 +260,9 @@ static void follow(struct ledger *ledger, const struct store_record *record)
         CHECK(ledger->in_transaction);
         ledger->in_transaction = false;
         break;
+    case STORE_MOVED:
+    case STORE_PAGE:
+        break;
     }
 }
 

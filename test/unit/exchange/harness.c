@@ -95,6 +95,8 @@ static uint64_t append(struct store *store, const struct store_record *record)
                           .delivery_count = record->delivery_count};
     switch (record->kind) {
     case STORE_MESSAGE:
+    case STORE_MOVED:
+    case STORE_PAGE:
         copy_targets(fact, record);
         break;
     case STORE_SETTLE:
@@ -204,7 +206,7 @@ void harness_init(struct harness *harness, uint64_t seed)
     *harness = (struct harness){
         .env = {harness, no_clock, no_clock, fill_random},
         .random = seed,
-        .store = {.store = {append, flush, is_full}},
+        .store = {.store = {append, flush, is_full, NULL, NULL}},
         .sink = {emit},
     };
     log_set_level(LOG_ERROR); /* what tests provoke is no news */
