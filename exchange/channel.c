@@ -201,6 +201,25 @@ void channel_confirm(struct channel *channel)
                                   .basic_ack = {.delivery_tag = upto, .multiple = multiple}});
 }
 
+void channel_refuse(struct channel *channel)
+{
+    struct confirms *confirms = &channel->confirms;
+    channel_confirm(channel);
+    if (confirms->confirmed == confirms->published)
+        return;
+    bool multiple = confirms->published - confirms->confirmed > 1;
+    channel->session->engine->counters.messages_refused += confirms->published -
+                                                           confirms->confirmed;
+    confirms->confirmed = confirms->published;
+    confirms->count = confirms->head = 0;
+    if (list_node_is_linked(&confirms->due))
+        list_remove(&confirms->due);
+    session_send(channel->session, channel->number,
+                 &(struct method){
+                     .id = METHOD_BASIC_NACK,
+                     .basic_nack = {.delivery_tag = confirms->published, .multiple = multiple}});
+}
+
 /* --- the end --------------------------------------------------------------------------------- */
 
 static void cancel_consumers(struct channel *channel)

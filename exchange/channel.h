@@ -105,4 +105,7 @@ void channel_published(struct channel *channel, uint64_t lsn);
 /* Acks all publishes that are confirmed by now, in one basic.ack. */
 void channel_confirm(struct channel *channel);
 
+/* Nacks those that wait for the store, in one basic.nack, and acks those before. */
+void channel_refuse(struct channel *channel);
+
 #endif

@@ -16,9 +16,10 @@ static void describe_counters(const struct counters *counters, struct buf *out)
 static void describe_queue(const struct queue *queue, struct buf *out)
 {
     buf_printf(out,
-               "queue name=\"%.*s\" ready=%" PRIu64 " ready_bytes=%" PRIu64 " unacked=%" PRIu64
+               "queue name=\"%.*s\" ready=%" PRIu64 " ready_in_memory=%" PRIu64
+               " ready_bytes=%" PRIu64 " unacked=%" PRIu64
                " consumers=%u published=%" PRIu64 " delivered=%" PRIu64 "%s%s%s\n",
-               SLICE_ARGS(queue->name), queue_depth(queue), queue->ready_bytes, queue->unacked,
+               SLICE_ARGS(queue->name), queue_depth(queue), queue_in_memory(queue), queue->ready_bytes, queue->unacked,
                queue->consumer_count, queue->published, queue->delivered,
                queue->durable ? " durable" : "", queue->auto_delete ? " auto_delete" : "",
                queue->owner != NULL ? " exclusive" : "");

@@ -10,6 +10,7 @@
 #include "amqp/table.h"
 #include "exchange/channel.h"
 #include "exchange/handlers.h"
+#include "exchange/hold.h"
 #include "exchange/publish.h"
 #include "exchange/queue.h"
 #include "exchange/session.h"
@@ -54,9 +55,15 @@ struct engine *engine_new(const struct engine_config *config)
     engine->connection_max = config->connection_max;
     engine->consumer_max_per_channel = config->consumer_max_per_channel;
     engine->route_cache_entries = config->route_cache_entries;
+    engine->memory_watermark = config->memory_watermark;
+    list_init(&engine->backlogs);
+    list_init(&engine->fetching);
+    list_init(&engine->unreadable);
     list_init(&engine->sessions);
     list_init(&engine->pending);
     list_init(&engine->confirming);
+    list_init(&engine->holding);
+    list_init(&engine->released);
 
     struct vhost *vhost = vhost_new(engine, config->default_vhost);
     map_add(&engine->vhosts, vhost->name, vhost);
@@ -74,6 +81,7 @@ void engine_free(struct engine *engine)
     struct store_ram nowhere; /* that we end deletes nothing: the store must not hear of it */
     store_ram_init(&nowhere);
     engine->store = &nowhere.store;
+    paging_fini(engine);
     uint32_t position = 0;
     for (struct vhost *vhost; (vhost = map_next(&engine->vhosts, &position)) != NULL;)
         vhost_free(vhost);
@@ -319,35 +327,115 @@ static void apply(struct engine *engine, const struct command *command)
     }
 }
 
-void engine_apply(struct engine *engine, const struct command *command)
+/* Applies COMMAND, which need not wait, and dispatches the queues that it left with work. */
+static void apply_now(struct engine *engine, const struct command *command)
 {
-    const struct session *session = command->session;
-    engine->counters.commands++;
-    if (session != NULL) {
-        CHECK_MAGIC(session, SESSION_MAGIC);
-        if (session->state == SESSION_CLOSED && command->kind != COMMAND_SESSION_CLOSE) {
-            drop_command(command);
-            return;
-        }
+    struct session *session = command->session;
+    if (session != NULL && session->state == SESSION_CLOSED &&
+        command->kind != COMMAND_SESSION_CLOSE) {
+        drop_command(command);
+        return;
     }
+    bool replies_wait = session != NULL && session->hold == SESSION_HELD_REPLY;
+    if (__builtin_expect(replies_wait, 0))
+        session->replies_wait = true;
     apply(engine, command);
+    if (__builtin_expect(replies_wait, 0))
+        session->replies_wait = false;
     if (!list_is_empty(&engine->pending))
         dispatch_pending(engine);
 }
 
-bool engine_is_full(const struct engine *engine)
+/* Goes on with the sessions that were released; false when there were none. */
+static bool run_released(struct engine *engine)
 {
-    return engine->store->is_full(engine->store);
+    struct session *session = hold_pop_released(engine);
+    if (session == NULL)
+        return false;
+    for (; session != NULL; session = hold_pop_released(engine)) {
+        struct packed_command next;
+        while (hold_next(session, &next)) {
+            apply_now(engine, &next.command);
+            if (next.command.kind == COMMAND_SESSION_CLOSE)
+                break; /* the session is freed */
+        }
+    }
+    return true;
 }
 
-void engine_end_tick(struct engine *engine)
+void engine_apply(struct engine *engine, const struct command *command)
+{
+    struct session *session = command->session;
+    engine->counters.commands++;
+    if (session != NULL)
+        CHECK_MAGIC(session, SESSION_MAGIC);
+    bool is_held = session != NULL && session->hold != SESSION_NOT_HELD;
+    if (__builtin_expect(!is_held, 1) || !hold_defer(session, command))
+        apply_now(engine, command);
+    (void)run_released(engine);
+}
+
+/* --- the store ------------------------------------------------------------------------------- */
+
+uint64_t engine_append(struct engine *engine, const struct store_record *record)
+{
+    struct store *store = engine->store;
+    if (__builtin_expect(engine->tx_begins, 0)) {
+        engine->tx_begins = false;
+        (void)store->append(store, &(struct store_record){.kind = STORE_TX_BEGIN});
+    }
+    return store->append(store, record);
+}
+
+bool engine_is_full(const struct engine *engine)
+{
+    return engine->held_bytes >= ENGINE_HELD_MAX || engine->store->is_full(engine->store);
+}
+
+static struct channel *channel_of(struct confirms *confirms)
+{
+    return (struct channel *)(void *)((char *)confirms - offsetof(struct channel, confirms));
+}
+
+/* Hands the batch to the store, and lets those know who waited for what is durable now. */
+static void flush(struct engine *engine)
 {
     uint64_t durable = engine->store->flush(engine->store);
     if (durable > engine->durable_lsn)
         engine->durable_lsn = durable;
-    list_for_each_safe (node, &engine->confirming) {
-        struct confirms *confirms = LIST_ENTRY(node, struct confirms, due);
-        channel_confirm(
-            (struct channel *)(void *)((char *)confirms - offsetof(struct channel, confirms)));
-    }
+    list_for_each_safe (node, &engine->confirming)
+        channel_confirm(channel_of(LIST_ENTRY(node, struct confirms, due)));
+    hold_send_due(engine);
+}
+
+void engine_refuse_waiting(struct engine *engine)
+{
+    list_for_each_safe (node, &engine->confirming)
+        channel_refuse(channel_of(LIST_ENTRY(node, struct confirms, due)));
+}
+
+static void flush_all(struct engine *engine)
+{
+    do
+        flush(engine);
+    while (run_released(engine)); /* they may have appended, and nobody else would flush that */
+}
+
+void engine_end_tick(struct engine *engine)
+{
+    engine->wants_tick = false;
+    paging_answer(engine);
+    (void)run_released(engine); /* basic.get before consumers, which might leave nothing */
+    if (!list_is_empty(&engine->pending))
+        dispatch_pending(engine);
+    flush_all(engine);
+    if (paging_evict(engine))
+        flush_all(engine);
+}
+
+void engine_store_failed(struct engine *engine)
+{
+    engine->store_failed = true;
+    hold_fail(engine);
+    (void)run_released(engine);
 }

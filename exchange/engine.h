@@ -16,6 +16,9 @@
 #include "server/base/list.h"
 #include "server/base/map.h"
 
+/* Bytes of commands and replies that may wait in held sessions before publishers are held back. */
+#define ENGINE_HELD_MAX (8u * 1024 * 1024)
+
 struct engine_config {
     const struct env *env;
     struct store *store;
@@ -24,12 +27,18 @@ struct engine_config {
     uint32_t connection_max;           /* 0: no limit */
     uint32_t consumer_max_per_channel; /* 0: no limit */
     uint32_t route_cache_entries;
+    uint64_t memory_watermark; /* bytes of waiting messages from which on they leave memory; 0:
+                                  never */
 };
 
 struct engine {
     const struct env *env;
     struct store *store;
     uint64_t durable_lsn;
+    uint64_t replied_lsn;  /* all replies that waited for no more than this have gone */
+    uint64_t topology_lsn; /* of the last record about exchanges, queues and bindings */
+    bool store_failed;     /* durable_lsn will never move again */
+    bool tx_begins;        /* a transaction commits, and no record of it is appended yet */
     uint32_t connection_max;
     uint32_t connection_count; /* sessions that have opened a vhost */
     uint32_t consumer_max_per_channel;
@@ -39,8 +48,21 @@ struct engine {
     struct list sessions;
     struct list pending;        /* struct queue.pending: to be dispatched */
     struct list confirming;     /* struct confirms.due: channels whose publishes may be confirmed */
+    struct list holding;        /* struct session.by_holder: those with replies that wait */
+    struct list released;       /* struct session.by_holder: to be gone on with */
+    uint64_t held_bytes;        /* of commands and replies that wait, messages included */
     struct map reply_consumers; /* direct reply-to: token -> channel */
     struct deque_pool blocks;
+
+    uint64_t memory_watermark;
+    struct list backlogs;   /* struct paging.backlog: queues of which blocks may leave memory */
+    struct list fetching;   /* struct paging.fetch: the store has been asked for messages */
+    struct list unreadable; /* struct paging.fetch: asked for again at read_again_ms */
+    uint64_t read_again_ms;
+    uint64_t routed_before; /* counters.messages_routed at the end of the last tick */
+    bool is_evicting;       /* until well below the watermark */
+    bool wants_tick;        /* there is more to do: another tick is to come at once */
+
     uint64_t last_queue_id; /* the number given to a queue last */
     uint64_t sessions_opened;
     struct counters counters;
@@ -56,11 +78,25 @@ void engine_free(struct engine *engine);
 /* Lets COMMAND happen, with all that follows from it. */
 void engine_apply(struct engine *engine, const struct command *command);
 
-/* Is so much on its way to the store that publishers should be held back? */
+/* Appends RECORD to the store; returns its LSN, or 0 when there is nothing to wait for. */
+uint64_t engine_append(struct engine *engine, const struct store_record *record);
+
+/* Is so much on its way to the store, or waiting for it, that publishers should be held back? */
 bool engine_is_full(const struct engine *engine);
 
-/* The end of a tick: hands the batch to the store and sends the confirms that are due. */
+/* The end of a tick: takes what was read from the store, hands the batch to it, sends the confirms
+ * and replies that are due, goes on with the sessions that were held for these, and lets messages
+ * leave memory where they take too much. When wants_tick is set then, the next tick should come
+ * without waiting for events. */
 void engine_end_tick(struct engine *engine);
+
+/* The store has failed and will never be durable further. Nothing that waits for it is answered any
+ * more; to be called before clients are asked to go, so that nothing of theirs waits. */
+void engine_store_failed(struct engine *engine);
+
+/* The store has no room: publishers are told that what waits for it is not confirmed (basic.nack).
+ * It may become durable later all the same. */
+void engine_refuse_waiting(struct engine *engine);
 
 /* Appends a readable summary of the state: counters, vhosts, queues, sessions; at most MAX_ROWS
  * rows a kind. */

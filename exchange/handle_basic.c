@@ -134,6 +134,20 @@ static void get_ok(struct channel *channel, const struct queue *queue,
                                                     .message = entry->message});
 }
 
+/* The queue's next message is not in memory: METHOD is tried again when it is. */
+static void wait_for_messages(struct channel *channel, struct queue *queue,
+                              const struct method *method)
+{
+    struct session *session = channel->session;
+    paging_fetch(queue);
+    session_hold_command(session,
+                         &(struct command){.kind = COMMAND_METHOD,
+                                           .channel = channel->number,
+                                           .session = session,
+                                           .method = method},
+                         &queue->paging.getters);
+}
+
 int handle_basic_get(struct channel *channel, const struct method *method,
                      struct reply_error *error)
 {
@@ -143,7 +157,10 @@ int handle_basic_get(struct channel *channel, const struct method *method,
         return -1;
     struct returned_entry entry;
     if (!queue_take(queue, &entry)) {
-        channel_reply_ok(channel, METHOD_BASIC_GET_EMPTY, false);
+        if (queue_depth(queue) > 0)
+            wait_for_messages(channel, queue, method);
+        else
+            channel_reply_ok(channel, METHOD_BASIC_GET_EMPTY, false);
         return 0;
     }
     channel->last_tag++;

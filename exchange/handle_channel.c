@@ -61,8 +61,9 @@ int handle_tx_commit(struct channel *channel, const struct method *method,
     (void)method;
     if (refuse_outside_tx(channel, error) < 0)
         return -1;
-    tx_commit(channel);
-    channel_reply_ok(channel, METHOD_TX_COMMIT_OK, false);
+    uint64_t lsn = tx_commit(channel);
+    session_hold_reply(channel->session, channel->number,
+                       &(struct method){.id = METHOD_TX_COMMIT_OK}, lsn);
     return 0;
 }
 

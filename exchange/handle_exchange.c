@@ -44,6 +44,13 @@ static int match_existing(const struct exchange *exchange, const struct exchange
     return arguments_match_exchange(exchange->arguments, spec->arguments, resource, error);
 }
 
+/* Replies with a method without fields, unless the client wants none. */
+static void reply_ok(struct channel *channel, enum method_id id, bool nowait, bool durable)
+{
+    if (!nowait)
+        handler_reply_topology(channel, &(struct method){.id = id}, durable);
+}
+
 static int declare(struct vhost *vhost, const struct exchange_spec *spec, struct reply_error *error)
 {
     struct resource resource = {"exchange", spec->name, vhost->name};
@@ -86,7 +93,8 @@ int handle_exchange_declare(struct channel *channel, const struct method *method
             declare(channel_vhost(channel), &spec, error) < 0)
             return -1;
     }
-    channel_reply_ok(channel, METHOD_EXCHANGE_DECLARE_OK, declared->nowait);
+    reply_ok(channel, METHOD_EXCHANGE_DECLARE_OK, declared->nowait,
+             vhost_exchange(channel_vhost(channel), spec.name)->durable);
     return 0;
 }
 
@@ -104,6 +112,7 @@ int handle_exchange_delete(struct channel *channel, const struct method *method,
                            "deletion of system exchange '%.*s' in vhost '%.*s' not allowed",
                            SLICE_ARGS(name), SLICE_ARGS(vhost->name));
     struct exchange *exchange = vhost_exchange(vhost, name);
+    bool durable = exchange == NULL || exchange->durable; /* one that is not there may have been */
     if (exchange != NULL) {
         if (deleted->if_unused && !list_is_empty(&exchange->bindings_out))
             return reply_error(error, REPLY_PRECONDITION_FAILED,
@@ -111,27 +120,41 @@ int handle_exchange_delete(struct channel *channel, const struct method *method,
                                SLICE_ARGS(vhost->name));
         vhost_delete_exchange(vhost, exchange);
     }
-    channel_reply_ok(channel, METHOD_EXCHANGE_DELETE_OK, deleted->nowait);
+    reply_ok(channel, METHOD_EXCHANGE_DELETE_OK, deleted->nowait, durable);
     return 0;
 }
 
 /* --- bindings, of exchanges and queues ------------------------------------------------------- */
 
-static int bind(struct channel *channel, const struct binding_spec *spec, struct reply_error *error)
+static bool is_durable(const struct binding_spec *spec)
+{
+    return vhost_binding_is_durable(spec->source, spec->queue, spec->exchange);
+}
+
+/* Binds, if that is not done already, and replies with OK. */
+static int bind(struct channel *channel, const struct binding_spec *spec, enum method_id ok,
+                bool nowait, struct reply_error *error)
 {
     const struct exchange_type *type = spec->source->type;
     if (type->check_binding != NULL && type->check_binding(spec->arguments, error) < 0)
         return -1;
     if (binding_find(spec) == NULL)
         (void)vhost_bind(channel_vhost(channel), spec);
+    reply_ok(channel, ok, nowait, is_durable(spec));
     return 0;
 }
 
-static void unbind(struct channel *channel, const struct binding_spec *spec)
+/* Unbinds, if there is anything bound, and replies with OK. An end that is not there (NULL) may
+ * have been durable. */
+static void unbind(struct channel *channel, const struct binding_spec *spec, enum method_id ok,
+                   bool nowait)
 {
-    struct binding *binding = binding_find(spec);
+    bool is_complete = spec->source != NULL && (spec->queue != NULL || spec->exchange != NULL);
+    bool durable = !is_complete || is_durable(spec);
+    struct binding *binding = is_complete ? binding_find(spec) : NULL;
     if (binding != NULL)
         vhost_unbind(channel_vhost(channel), binding);
+    reply_ok(channel, ok, nowait, durable);
 }
 
 int handle_exchange_bind(struct channel *channel, const struct method *method,
@@ -146,15 +169,12 @@ int handle_exchange_bind(struct channel *channel, const struct method *method,
                                        : handler_exchange(channel, bound->destination, error);
     if (destination == NULL)
         return -1;
-    if (bind(channel,
-             &(struct binding_spec){.source = source,
-                                    .exchange = destination,
-                                    .routing_key = bound->routing_key,
-                                    .arguments = bound->arguments},
-             error) < 0)
-        return -1;
-    channel_reply_ok(channel, METHOD_EXCHANGE_BIND_OK, bound->nowait);
-    return 0;
+    return bind(channel,
+                &(struct binding_spec){.source = source,
+                                       .exchange = destination,
+                                       .routing_key = bound->routing_key,
+                                       .arguments = bound->arguments},
+                METHOD_EXCHANGE_BIND_OK, bound->nowait, error);
 }
 
 int handle_exchange_unbind(struct channel *channel, const struct method *method,
@@ -165,14 +185,12 @@ int handle_exchange_unbind(struct channel *channel, const struct method *method,
     if (refuse_default(unbound->destination, error) < 0 ||
         refuse_default(unbound->source, error) < 0)
         return -1;
-    struct exchange *source = vhost_exchange(vhost, unbound->source);
-    struct exchange *destination = vhost_exchange(vhost, unbound->destination);
-    if (source != NULL && destination != NULL)
-        unbind(channel, &(struct binding_spec){.source = source,
-                                               .exchange = destination,
-                                               .routing_key = unbound->routing_key,
-                                               .arguments = unbound->arguments});
-    channel_reply_ok(channel, METHOD_EXCHANGE_UNBIND_OK, unbound->nowait);
+    unbind(channel,
+           &(struct binding_spec){.source = vhost_exchange(vhost, unbound->source),
+                                  .exchange = vhost_exchange(vhost, unbound->destination),
+                                  .routing_key = unbound->routing_key,
+                                  .arguments = unbound->arguments},
+           METHOD_EXCHANGE_UNBIND_OK, unbound->nowait);
     return 0;
 }
 
@@ -192,15 +210,12 @@ int handle_queue_bind(struct channel *channel, const struct method *method,
     struct slice routing_key = bound->queue.size == 0 && bound->routing_key.size == 0
                                    ? name
                                    : bound->routing_key;
-    if (bind(channel,
-             &(struct binding_spec){.source = source,
-                                    .queue = queue,
-                                    .routing_key = routing_key,
-                                    .arguments = bound->arguments},
-             error) < 0)
-        return -1;
-    channel_reply_ok(channel, METHOD_QUEUE_BIND_OK, bound->nowait);
-    return 0;
+    return bind(channel,
+                &(struct binding_spec){.source = source,
+                                       .queue = queue,
+                                       .routing_key = routing_key,
+                                       .arguments = bound->arguments},
+                METHOD_QUEUE_BIND_OK, bound->nowait, error);
 }
 
 int handle_queue_unbind(struct channel *channel, const struct method *method,
@@ -212,17 +227,16 @@ int handle_queue_unbind(struct channel *channel, const struct method *method,
     if (name.data == NULL || refuse_default(unbound->exchange, error) < 0)
         return -1;
     struct queue *queue = vhost_queue(vhost, name);
-    struct exchange *source = vhost_exchange(vhost, unbound->exchange);
     if (queue != NULL && handler_check_owner(channel, queue, error) < 0)
         return -1;
     struct slice routing_key = unbound->queue.size == 0 && unbound->routing_key.size == 0
                                    ? name
                                    : unbound->routing_key;
-    if (queue != NULL && source != NULL)
-        unbind(channel, &(struct binding_spec){.source = source,
-                                               .queue = queue,
-                                               .routing_key = routing_key,
-                                               .arguments = unbound->arguments});
-    channel_reply_ok(channel, METHOD_QUEUE_UNBIND_OK, false);
+    unbind(channel,
+           &(struct binding_spec){.source = vhost_exchange(vhost, unbound->exchange),
+                                  .queue = queue,
+                                  .routing_key = routing_key,
+                                  .arguments = unbound->arguments},
+           METHOD_QUEUE_UNBIND_OK, false);
     return 0;
 }

@@ -69,16 +69,24 @@ static void remember(struct channel *channel, struct slice name)
     channel->last_queue = slice_dup(name);
 }
 
-static void declare_ok(struct channel *channel, struct slice name, uint64_t messages,
-                       uint32_t consumers, bool nowait)
+void handler_reply_topology(struct channel *channel, const struct method *method, bool durable)
 {
-    remember(channel, name);
-    if (!nowait)
-        channel_reply(channel,
-                      &(struct method){.id = METHOD_QUEUE_DECLARE_OK,
-                                       .queue_declare_ok = {.queue = name,
-                                                            .message_count = saturate(messages),
-                                                            .consumer_count = consumers}});
+    session_hold_reply(channel->session, channel->number, method,
+                       durable ? channel->session->engine->topology_lsn : 0);
+}
+
+static void declare_ok(struct channel *channel, const struct queue *queue, bool nowait)
+{
+    remember(channel, queue->name);
+    if (nowait)
+        return;
+    handler_reply_topology(
+        channel,
+        &(struct method){.id = METHOD_QUEUE_DECLARE_OK,
+                         .queue_declare_ok = {.queue = queue->name,
+                                              .message_count = saturate(queue_depth(queue)),
+                                              .consumer_count = queue->consumer_count}},
+        queue->durable);
 }
 
 struct slice handler_generate_name(const struct engine *engine, struct slice prefix,
@@ -121,7 +129,7 @@ static int declare_passive(struct channel *channel, struct slice name, bool nowa
     struct queue *queue = handler_queue(channel, name, error);
     if (queue == NULL)
         return -1;
-    declare_ok(channel, queue->name, queue_depth(queue), queue->consumer_count, nowait);
+    declare_ok(channel, queue, nowait);
     return 0;
 }
 
@@ -131,7 +139,11 @@ static int declare_reply_to(struct channel *channel, struct slice name, bool now
 {
     if (!reply_to_is_pseudo_queue(name) && !reply_to_is_alive(channel->session->engine, name))
         return no_queue(channel, name, error);
-    declare_ok(channel, name, 0, 1, nowait);
+    remember(channel, name);
+    if (!nowait)
+        channel_reply(channel,
+                      &(struct method){.id = METHOD_QUEUE_DECLARE_OK,
+                                       .queue_declare_ok = {.queue = name, .consumer_count = 1}});
     return 0;
 }
 
@@ -141,26 +153,30 @@ static void warn_of_argument(void *name, const char *key)
                 LOG_STR("argument", key));
 }
 
-static int declare_new(struct channel *channel, struct slice name,
-                       const struct method_queue_declare *declared, struct reply_error *error)
+static struct queue *declare_new(struct channel *channel, struct slice name,
+                                 const struct method_queue_declare *declared,
+                                 struct reply_error *error)
 {
     struct vhost *vhost = channel_vhost(channel);
     uint8_t room[NAME_BYTES_MAX];
-    if (slice_starts_with(handler_clean_name(declared->queue, room), SLICE_LITERAL("amq.")))
-        return reply_error(error, REPLY_ACCESS_REFUSED,
-                           "queue name '%.*s' contains reserved prefix 'amq.*'", SLICE_ARGS(name));
+    if (slice_starts_with(handler_clean_name(declared->queue, room), SLICE_LITERAL("amq."))) {
+        (void)reply_error(error, REPLY_ACCESS_REFUSED,
+                          "queue name '%.*s' contains reserved prefix 'amq.*'", SLICE_ARGS(name));
+        return NULL;
+    }
     if (arguments_check_queue(declared->arguments, &(struct resource){"queue", name, vhost->name},
                               error) < 0)
-        return -1;
-    (void)queue_declare(vhost, &(struct queue_spec){
-                                   .name = name,
-                                   .durable = is_durable(declared),
-                                   .auto_delete = declared->auto_delete,
-                                   .owner = declared->exclusive ? channel->session : NULL,
-                                   .arguments = declared->arguments,
-                               });
+        return NULL;
+    struct queue *queue = queue_declare(vhost,
+                                        &(struct queue_spec){
+                                            .name = name,
+                                            .durable = is_durable(declared),
+                                            .auto_delete = declared->auto_delete,
+                                            .owner = declared->exclusive ? channel->session : NULL,
+                                            .arguments = declared->arguments,
+                                        });
     arguments_without_effect(declared->arguments, warn_of_argument, &name);
-    return 0;
+    return queue;
 }
 
 int handle_queue_declare(struct channel *channel, const struct method *method,
@@ -176,15 +192,13 @@ int handle_queue_declare(struct channel *channel, const struct method *method,
     if (name.size == 0)
         name = handler_generate_name(channel->session->engine, SLICE_LITERAL("amq.gen-"), room);
     struct queue *queue = vhost_queue(channel_vhost(channel), name);
-    if (queue == NULL) {
-        if (declare_new(channel, name, declared, error) < 0)
-            return -1;
-        declare_ok(channel, name, 0, 0, declared->nowait);
-        return 0;
-    }
-    if (match_existing(channel, queue, declared, error) < 0)
+    if (queue == NULL)
+        queue = declare_new(channel, name, declared, error);
+    else if (match_existing(channel, queue, declared, error) < 0)
+        queue = NULL;
+    if (queue == NULL)
         return -1;
-    declare_ok(channel, name, queue_depth(queue), queue->consumer_count, declared->nowait);
+    declare_ok(channel, queue, declared->nowait);
     return 0;
 }
 
@@ -213,6 +227,7 @@ int handle_queue_delete(struct channel *channel, const struct method *method,
         return -1;
     struct queue *queue = vhost_queue(vhost, name);
     uint64_t count = 0;
+    bool durable = true; /* one that is not there may have been */
     if (queue != NULL) {
         if (handler_check_owner(channel, queue, error) < 0)
             return -1;
@@ -225,11 +240,14 @@ int handle_queue_delete(struct channel *channel, const struct method *method,
                                "queue '%.*s' in vhost '%.*s' not empty", SLICE_ARGS(name),
                                SLICE_ARGS(vhost->name));
         count = queue_depth(queue);
+        durable = queue->durable;
         queue_delete(queue);
     }
     if (!deleted->nowait)
-        channel_reply(channel,
-                      &(struct method){.id = METHOD_QUEUE_DELETE_OK,
-                                       .queue_delete_ok = {.message_count = saturate(count)}});
+        handler_reply_topology(
+            channel,
+            &(struct method){.id = METHOD_QUEUE_DELETE_OK,
+                             .queue_delete_ok = {.message_count = saturate(count)}},
+            durable);
     return 0;
 }

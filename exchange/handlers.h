@@ -82,6 +82,10 @@ static inline void channel_reply_ok(struct channel *channel, enum method_id id, 
         channel_reply(channel, &(struct method){.id = id});
 }
 
+/* Replies with METHOD about the topology; when it is about something DURABLE, only when all that
+ * was changed so far is durable: by this method, or by another client a moment ago. */
+void handler_reply_topology(struct channel *channel, const struct method *method, bool durable);
+
 static inline struct vhost *channel_vhost(const struct channel *channel)
 {
     return channel->session->vhost;

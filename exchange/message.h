@@ -22,6 +22,9 @@ enum message_flag {
     MESSAGE_INSPECT = 1 << 1,    /* its properties hold something that publishing must look at */
 };
 
+/* The struct, the allocator's rounding, a place in a deque: about. */
+#define MESSAGE_BESIDE_BYTES 100
+
 struct message {
     _Atomic uint32_t references;
     uint8_t flags; /* enum message_flag */
@@ -94,6 +97,12 @@ static inline size_t message_body_at(const struct message *message)
 static inline size_t message_image_bytes(const struct message *message)
 {
     return message_body_at(message) + message->body_bytes + (message->body_bytes > 0 ? 1u : 0u);
+}
+
+/* What a message in a queue takes of memory, about: the image, and what is kept beside it. */
+static inline uint32_t message_memory_bytes(const struct message *message)
+{
+    return (uint32_t)message_image_bytes(message) + MESSAGE_BESIDE_BYTES;
 }
 
 static inline struct slice message_exchange(const struct message *message)

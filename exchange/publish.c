@@ -243,8 +243,7 @@ static void store_message(struct engine *engine, struct message *message,
         if (queues[i]->durable)
             targets[durable++] = (struct store_target){queues[i], queues[i]->next_position};
     if (durable > 0)
-        message->lsn = engine->store->append(engine->store,
-                                             &(struct store_record){.kind = STORE_MESSAGE,
+        message->lsn = engine_append(engine, &(struct store_record){.kind = STORE_MESSAGE,
                                                                     .target_count = durable,
                                                                     .message = message,
                                                                     .targets = targets});

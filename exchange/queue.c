@@ -34,6 +34,7 @@ struct queue *queue_declare(struct vhost *vhost, const struct queue_spec *spec)
     list_init(&queue->consumers);
     list_init(&queue->active);
     list_init(&queue->bindings);
+    list_init(&queue->paging.getters);
     if (spec->owner != NULL) {
         queue->owner = spec->owner;
         list_append(&spec->owner->exclusive_queues, &queue->owned);
@@ -54,13 +55,26 @@ void queue_unref(struct queue *queue)
     mem_free(queue);
 }
 
+/* Puts a message behind all others. */
+static void push(struct queue *queue, uint64_t position, struct message *message)
+{
+    queue->ready_bytes += message->body_bytes;
+    deque_push(&queue->ready, &engine_of(queue)->blocks, position, message);
+    if (__builtin_expect(queue->ready.blocks > DEQUE_BLOCKS_KEPT, 0))
+        paging_note_backlog(queue);
+}
+
 bool queue_take(struct queue *queue, struct returned_entry *entry)
 {
     if (!returned_pop(&queue->returned, entry)) {
-        entry->message = deque_pop(&queue->ready, &engine_of(queue)->blocks, &entry->position);
-        entry->delivery_count = 0;
-        if (entry->message == NULL)
+        bool is_leaving;
+        if (!deque_pop(&queue->ready, &engine_of(queue)->blocks, entry, &is_leaving))
             return false;
+        if (__builtin_expect(is_leaving, 0))
+            paging_taken(queue, entry);
+        if (__builtin_expect(queue->ready.cold.count > 0, 0) &&
+            entry->position >= queue->paging.ask_at)
+            paging_fetch(queue);
     }
     queue->ready_bytes -= entry->message->body_bytes;
     return true;
@@ -69,12 +83,11 @@ bool queue_take(struct queue *queue, struct returned_entry *entry)
 void queue_settle(struct queue *queue, uint64_t position, struct message *message)
 {
     if (__builtin_expect(message->lsn != 0 && queue->durable && !queue->deleted, 0)) {
-        struct store *store = engine_of(queue)->store;
-        (void)store->append(store, &(struct store_record){.kind = STORE_SETTLE,
-                                                          .queue = queue,
-                                                          .position = position,
-                                                          .span = 1,
-                                                          .bytes = message->body_bytes});
+        (void)engine_append(engine_of(queue), &(struct store_record){.kind = STORE_SETTLE,
+                                                                     .queue = queue,
+                                                                     .position = position,
+                                                                     .span = 1,
+                                                                     .bytes = message->body_bytes});
     }
     message_unref(message);
 }
@@ -82,6 +95,7 @@ void queue_settle(struct queue *queue, uint64_t position, struct message *messag
 uint64_t queue_purge(struct queue *queue)
 {
     uint64_t count = queue_depth(queue);
+    paging_drop(queue);
     for (struct returned_entry entry; queue_take(queue, &entry);)
         queue_settle(queue, entry.position, entry.message);
     engine_of(queue)->counters.messages_purged += count;
@@ -91,11 +105,23 @@ uint64_t queue_purge(struct queue *queue)
 void queue_restore(struct queue *queue, uint64_t position, struct message *message,
                    uint32_t delivery_count, bool came_back)
 {
+    if (!came_back) {
+        push(queue, position, message);
+        return;
+    }
     queue->ready_bytes += message->body_bytes;
-    if (came_back)
-        returned_push(&queue->returned, (struct returned_entry){position, message, delivery_count});
-    else
-        deque_push(&queue->ready, &engine_of(queue)->blocks, position, message);
+    returned_push(&queue->returned, (struct returned_entry){position, message, delivery_count});
+}
+
+void queue_restore_cold(struct queue *queue, uint64_t first, uint64_t end, uint64_t count,
+                        uint64_t bytes)
+{
+    if (queue->next_position < end)
+        queue->next_position = end;
+    if (count == 0)
+        return;
+    deque_fill_cold(&queue->ready, &(struct deque_cold){first, end, count, bytes});
+    queue->ready_bytes += bytes;
 }
 
 /* Tells the client that its consumer is gone (section 1.8.3.5; RabbitMQ's
@@ -126,6 +152,7 @@ void queue_delete(struct queue *queue)
         consumer_cancel(consumer);
     }
     (void)queue_purge(queue);
+    paging_forget(queue);
     engine_of(queue)->counters.queues_deleted++;
     queue_unref(queue);
 }
@@ -154,8 +181,7 @@ void queue_publish(struct queue *queue, struct message *message)
             return;
         }
     }
-    queue->ready_bytes += message->body_bytes;
-    deque_push(&queue->ready, &engine_of(queue)->blocks, position, message);
+    push(queue, position, message);
 }
 
 void queue_requeue(struct queue *queue, uint64_t position, struct message *message,
@@ -166,14 +192,15 @@ void queue_requeue(struct queue *queue, uint64_t position, struct message *messa
         return;
     }
     if (message->lsn != 0 && queue->durable) {
-        struct store *store = engine_of(queue)->store;
-        (void)store->append(store, &(struct store_record){.kind = STORE_REQUEUE,
-                                                          .queue = queue,
-                                                          .position = position,
-                                                          .delivery_count = delivery_count});
+        (void)engine_append(engine_of(queue),
+                            &(struct store_record){.kind = STORE_REQUEUE,
+                                                   .queue = queue,
+                                                   .position = position,
+                                                   .delivery_count = delivery_count});
     }
     queue->ready_bytes += message->body_bytes;
     returned_push(&queue->returned, (struct returned_entry){position, message, delivery_count});
+    session_release_all(&queue->paging.getters);
     queue_schedule(queue);
 }
 
@@ -191,7 +218,10 @@ void queue_dispatch(struct queue *queue)
             return;
         struct returned_entry entry;
         deque_prefetch(&queue->ready);
-        CHECK(queue_take(queue, &entry));
+        if (__builtin_expect(!queue_take(queue, &entry), 0)) {
+            paging_fetch(queue);
+            return;
+        }
         consumer_deliver(consumer, &entry);
     }
 }

@@ -9,6 +9,7 @@
 #define STOATMQ_EXCHANGE_QUEUE_H
 
 #include "exchange/deque.h"
+#include "exchange/paging.h"
 #include "exchange/returned.h"
 #include "server/base/list.h"
 #include "server/base/slice.h"
@@ -29,7 +30,7 @@ struct queue {
     struct session *owner;  /* exclusive to this session; NULL: to none */
     struct list_node owned; /* in owner's exclusive queues */
 
-    struct deque ready;       /* never delivered, in order */
+    struct deque ready;       /* not delivered since this run began, in order */
     struct returned returned; /* delivered and come back; all before those in `ready` */
     uint64_t next_position;   /* of the next message published */
     uint64_t recovered_below; /* what stands before it may have been delivered by an earlier run */
@@ -44,8 +45,10 @@ struct queue {
 
     struct list bindings; /* struct binding.by_destination */
     uint64_t walk_mark;   /* the last routing set that it is in */
-    uint32_t references;  /* unsettled deliveries, and one of the vhost */
+    uint32_t references;  /* unsettled deliveries, a fetch under way, and one of the vhost */
     uint64_t published, delivered, redelivered, acked;
+
+    struct paging paging;
 };
 
 struct queue_spec {
@@ -76,6 +79,11 @@ void queue_requeue(struct queue *queue, uint64_t position, struct message *messa
 void queue_restore(struct queue *queue, uint64_t position, struct message *message,
                    uint32_t delivery_count, bool came_back);
 
+/* An earlier run has left COUNT messages with BYTES of bodies in the store, at positions from FIRST
+ * on and below END; the queue has none yet. Recovery's. */
+void queue_restore_cold(struct queue *queue, uint64_t first, uint64_t end, uint64_t count,
+                        uint64_t bytes);
+
 /* Is this a delivery of something that may have been delivered before? */
 static inline bool queue_is_redelivery(const struct queue *queue,
                                        const struct returned_entry *entry)
@@ -87,7 +95,8 @@ static inline bool queue_is_redelivery(const struct queue *queue,
  * caller's reference is dropped. */
 void queue_settle(struct queue *queue, uint64_t position, struct message *message);
 
-/* Takes the first ready message with its reference; false when none is ready. */
+/* Takes the first ready message with its reference; false when none is ready, or when that has to
+ * be fetched first (paging_fetch): the depth tells. */
 bool queue_take(struct queue *queue, struct returned_entry *entry);
 
 /* Delivers what is ready to the consumers that may take it. */
@@ -99,9 +108,15 @@ void queue_schedule(struct queue *queue);
 /* Drops all that is ready; returns how many that were. */
 uint64_t queue_purge(struct queue *queue);
 
+/* How many messages are ready, in memory or not. */
 static inline uint64_t queue_depth(const struct queue *queue)
 {
     return queue->ready.count + queue->returned.count;
+}
+
+static inline uint64_t queue_in_memory(const struct queue *queue)
+{
+    return queue_depth(queue) - queue->ready.cold.count;
 }
 
 /* Drops a reference; frees a deleted queue with the last. */

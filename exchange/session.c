@@ -4,6 +4,7 @@
 #include "amqp/table.h"
 #include "exchange/channel.h"
 #include "exchange/engine.h"
+#include "exchange/hold.h"
 #include "exchange/queue.h"
 #include "server/base/mem.h"
 
@@ -19,6 +20,8 @@ void session_free(struct session *session)
 {
     CHECK_MAGIC(session, SESSION_MAGIC);
     CHECK(session->channel_count == 0 && list_is_empty(&session->exclusive_queues));
+    CHECK(session->hold == SESSION_NOT_HELD && session->deferred_at == session->deferred.size);
+    buf_fini(&session->deferred);
     session->magic = 0;
     mem_free((void *)session->name.data);
     mem_free((void *)session->client_properties.data);
@@ -63,6 +66,10 @@ void session_drained(struct session *session, uint64_t bytes)
 
 void session_send(struct session *session, uint16_t channel, const struct method *method)
 {
+    if (__builtin_expect(session->replies_wait, 0)) {
+        hold_reply_behind(session, channel, method);
+        return;
+    }
     session_emit(session,
                  &(struct effect){.kind = EFFECT_METHOD, .channel = channel, .method = method});
 }

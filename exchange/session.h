@@ -7,7 +7,9 @@
 #ifndef STOATMQ_EXCHANGE_SESSION_H
 #define STOATMQ_EXCHANGE_SESSION_H
 
+#include "exchange/command.h"
 #include "exchange/effect.h"
+#include "server/base/buf.h"
 #include "server/base/list.h"
 #include "server/base/slice.h"
 
@@ -21,6 +23,13 @@ enum session_state {
     SESSION_LOGGED,  /* no vhost opened */
     SESSION_RUNNING, /* channels may be opened */
     SESSION_CLOSED,  /* connection.close went or came: what still arrives is dropped */
+};
+
+/* Why a session is held: its further commands are kept, and follow in order when it is released. */
+enum session_hold {
+    SESSION_NOT_HELD,
+    SESSION_HELD_REPLY,   /* a reply waits until the store is durable far enough */
+    SESSION_HELD_COMMAND, /* a command waits until it can be applied */
 };
 
 struct session {
@@ -44,6 +53,15 @@ struct session {
     uint32_t channel_capacity; /* of the array */
     uint32_t channel_count;
     struct list exclusive_queues; /* struct queue.owned */
+
+    enum session_hold hold;
+    bool is_gone;               /* its end is among its commands: nothing of it is held any more */
+    bool replies_wait;          /* what is sent to it now goes behind the replies that wait */
+    struct list_node by_holder; /* engine.holding, the waiters it was given, or engine.released */
+    struct buf waiting_replies; /* each an LSN and a packed effect */
+    struct buf deferred;        /* packed commands; those from deferred_at on are to be applied */
+    size_t deferred_at;
+    uint32_t running_bytes; /* of the one that is being applied, just before deferred_at; or 0 */
 };
 
 #define SESSION_MAGIC 0x5e551011u
@@ -75,5 +93,27 @@ static inline void session_emit(struct session *session, const struct effect *ef
 
 /* Emits METHOD on CHANNEL. */
 void session_send(struct session *session, uint16_t channel, const struct method *method);
+
+/* --- held sessions: hold.c ------------------------------------------------------------------- */
+
+/* Emits METHOD on CHANNEL once the store is durable up to LSN, which may be now (always, for 0);
+ * else the session is held until then. Never, when the store has failed. */
+void session_hold_reply(struct session *session, uint16_t channel, const struct method *method,
+                        uint64_t lsn);
+
+/* From the handler of COMMAND, which has changed nothing and returns 0: the session is held, and
+ * COMMAND (copied; a publish's message is taken) will be applied again when it is released. Until
+ * then the session is in WAITERS by its node by_holder. When its connection is gone the session is
+ * not held, or is released: COMMAND is dropped. */
+void session_hold_command(struct session *session, const struct command *command,
+                          struct list *waiters);
+
+/* Releases a session held by session_hold_command: out of its waiters at once; the command, and
+ * what came behind it, is applied when the present command or step of the tick's end is over. May
+ * be called from anywhere. */
+void session_release(struct session *session);
+
+/* session_release for all in WAITERS, first come first. */
+void session_release_all(struct list *waiters);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * store: where the engine's durable facts go. The engine appends records and gets each one's
- * position (LSN: a growing number, never 0); how far the store is durable comes back as
- * COMMAND_DURABLE. Appending never blocks and never fails: a store that cannot write says so by
- * never becoming durable. Engine's thread only.
+ * position (LSN: a growing number; 0: there is nothing to wait for); how far the store is durable
+ * comes back as COMMAND_DURABLE. Appending never blocks and never fails: a store that cannot write
+ * says so by never becoming durable. Engine's thread only.
  */
 #ifndef STOATMQ_EXCHANGE_STORE_H
 #define STOATMQ_EXCHANGE_STORE_H
@@ -84,7 +84,7 @@ struct store_answer {
 };
 
 struct store {
-    /* Appends RECORD; returns its LSN. */
+    /* Appends RECORD; returns its LSN, or 0. */
     uint64_t (*append)(struct store *store, const struct store_record *record);
     /* The tick's end: hands what was appended to the writer. Returns how far the store is durable
      * now. */
@@ -98,11 +98,10 @@ struct store {
     bool (*fetched)(struct store *store, struct store_answer *answer);
 };
 
-/* A store that holds nothing: everything is "durable" at the tick's end. For a broker without a
- * disk and for tests. */
+/* A store that holds nothing: there is nothing to wait for. For a broker without a disk and for
+ * tests. */
 struct store_ram {
     struct store store;
-    uint64_t last_lsn;
 };
 
 void store_ram_init(struct store_ram *ram);

@@ -3,14 +3,15 @@
 
 static uint64_t append(struct store *store, const struct store_record *record)
 {
+    (void)store;
     (void)record;
-    struct store_ram *ram = (struct store_ram *)store;
-    return ++ram->last_lsn;
+    return 0;
 }
 
 static uint64_t flush(struct store *store)
 {
-    return ((struct store_ram *)store)->last_lsn;
+    (void)store;
+    return 0;
 }
 
 static bool is_full(struct store *store)

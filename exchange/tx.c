@@ -69,16 +69,11 @@ void tx_set_settled_up_to(struct tx *tx, uint64_t tag)
     tx->settled_up_to = tag;
 }
 
-static void record(struct channel *channel, enum store_record_kind kind)
+uint64_t tx_commit(struct channel *channel)
 {
-    struct store *store = channel->session->engine->store;
-    (void)store->append(store, &(struct store_record){.kind = kind});
-}
-
-void tx_commit(struct channel *channel)
-{
+    struct engine *engine = channel->session->engine;
     struct tx *tx = channel->tx;
-    record(channel, STORE_TX_BEGIN);
+    engine->tx_begins = true;
     for (size_t i = 0; i < tx->publish_count; i++)
         (void)publish_route(channel, &tx->publishes[i]);
     tx->publish_count = 0;
@@ -91,10 +86,15 @@ void tx_commit(struct channel *channel)
                                                   .acked = settled->acked,
                                                   .requeue = settled->requeue});
     }
-    record(channel, STORE_TX_COMMIT);
+    bool has_records = !engine->tx_begins;
+    engine->tx_begins = false;
+    uint64_t lsn = has_records
+                       ? engine_append(engine, &(struct store_record){.kind = STORE_TX_COMMIT})
+                       : 0;
     forget(tx);
     unacked_tidy(&channel->unacked);
     channel_wake(channel);
+    return lsn;
 }
 
 void tx_rollback(struct channel *channel)

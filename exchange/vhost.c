@@ -87,8 +87,9 @@ struct queue *vhost_queue(const struct vhost *vhost, struct slice name)
 
 static void record(struct vhost *vhost, const struct store_record *fact)
 {
-    struct store *store = vhost->engine->store;
-    (void)store->append(store, fact);
+    uint64_t lsn = engine_append(vhost->engine, fact);
+    if (lsn != 0)
+        vhost->engine->topology_lsn = lsn;
 }
 
 struct exchange *vhost_add_exchange(struct vhost *vhost, const struct exchange_spec *spec)
@@ -102,10 +103,15 @@ struct exchange *vhost_add_exchange(struct vhost *vhost, const struct exchange_s
     return exchange;
 }
 
+bool vhost_binding_is_durable(const struct exchange *source, const struct queue *queue,
+                              const struct exchange *exchange)
+{
+    return source->durable && (queue != NULL ? queue->durable : exchange->durable);
+}
+
 static bool binding_is_durable(const struct binding *binding)
 {
-    return binding->source->durable &&
-           (binding->queue != NULL ? binding->queue->durable : binding->exchange->durable);
+    return vhost_binding_is_durable(binding->source, binding->queue, binding->exchange);
 }
 
 /* Removes BINDING; its source is doomed when that was an auto-delete exchange's last. */
@@ -162,7 +168,7 @@ void vhost_remove_queue(struct vhost *vhost, struct queue *queue)
 {
     map_remove(&vhost->queues, queue->name);
     vhost->names++;
-    if (queue->durable)
+    if (queue->durable || queue->paging.is_used)
         record(vhost, &(struct store_record){.kind = STORE_QUEUE_DELETE, .queue = queue});
     unbind_destination(vhost, &queue->bindings);
     delete_doomed(vhost);

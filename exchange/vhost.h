@@ -50,6 +50,10 @@ void vhost_remove_queue(struct vhost *vhost, struct queue *queue);
 struct binding_spec;
 struct binding;
 
+/* Does a binding of SOURCE to QUEUE or, if that is NULL, to EXCHANGE last? When both ends do. */
+bool vhost_binding_is_durable(const struct exchange *source, const struct queue *queue,
+                              const struct exchange *exchange);
+
 /* Makes or removes a binding and all that follows from it (routes, the store, auto-delete of the
  * source). */
 struct binding *vhost_bind(struct vhost *vhost, const struct binding_spec *spec);

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <time.h>
 
 #include "server/base/check.h"
 #include "server/base/log.h"
@@ -21,19 +22,20 @@ struct piece {
     bool bare;    /* no BATCH record: there was room for the segment's END only */
 };
 
-#define PIECES_MAX 64 /* of a batch; it is closed before it gets more */
-
 struct batch {
     struct buf bytes;
-    struct piece pieces[PIECES_MAX];
-    unsigned piece_count;
-    uint64_t last_lsn; /* of its last record */
+    struct piece *pieces;
+    unsigned piece_count, piece_capacity;
+    unsigned pieces_written; /* the writer's */
+    uint64_t last_lsn;       /* of its last record */
 };
 
-#define COPY_BYTES (1u << 20)
+#define COPY_BYTES    (1u << 20)
+#define FULL_RETRY_MS 500 /* between attempts to write to a full disk */
 
 struct commit_log {
     struct io *io;
+    struct keeper *keeper;
     uint8_t node_id[NODE_ID_BYTES];
     uint32_t epoch;
     void (*on_durable)(void *context);
@@ -52,9 +54,10 @@ struct commit_log {
     pthread_cond_t wake;
     struct batch *pending; /* for the writer; empty: it is free */
     struct batch *spare;   /* came back from the writer */
-    bool writing, stopping;
+    bool writing, stopping, full;
     uint64_t durable_lsn, durable_end;
     int failure;
+    struct commit_log_counters counters;
 };
 
 /* --- filling a batch: the engine's side --------------------------------------------------- */
@@ -69,6 +72,7 @@ static void free_batch(struct batch *batch)
     if (batch == NULL)
         return;
     buf_fini(&batch->bytes);
+    mem_free(batch->pieces);
     mem_free(batch);
 }
 
@@ -106,7 +110,10 @@ static void begin_piece(struct commit_log *log)
     static const uint8_t unknown[8]; /* filled in by the writer */
     struct batch *batch = log->filling;
     bool bare = !has_room(log, BATCH_RECORD_BYTES);
-    CHECK(batch->piece_count < PIECES_MAX);
+    if (batch->piece_count == batch->piece_capacity) {
+        batch->piece_capacity = batch->piece_capacity == 0 ? 4 : batch->piece_capacity * 2;
+        batch->pieces = mem_realloc(batch->pieces, batch->piece_capacity * sizeof *batch->pieces);
+    }
     batch->pieces[batch->piece_count++] = (struct piece){log->end_lsn, batch->bytes.size, bare};
     if (!bare)
         put_record(log, RECORD_BATCH, slice_of(unknown, sizeof unknown), SLICE_EMPTY);
@@ -135,6 +142,14 @@ uint64_t commit_log_append(struct commit_log *log, uint8_t type, struct slice a,
         begin_piece(log);
     }
     return put_record(log, type, a, b);
+}
+
+void commit_log_roll(struct commit_log *log)
+{
+    if (log->filling->piece_count == 0)
+        begin_piece(log);
+    end_segment(log);
+    begin_piece(log);
 }
 
 /* --- writing: the writer's side ----------------------------------------------------------- */
@@ -167,7 +182,7 @@ static int create_segment(struct commit_log *log, uint64_t segment, const char *
     return file;
 }
 
-/* Has SEGMENT's file open; makes it when it is missing. */
+/* Has SEGMENT's file open; makes it when the keeper has not. Its name is on the device then. */
 static int use_segment(struct commit_log *log, uint64_t segment)
 {
     char name[SEGMENT_NAME_BYTES];
@@ -175,11 +190,20 @@ static int use_segment(struct commit_log *log, uint64_t segment)
         return 0;
     if (log->file >= 0)
         (void)log->io->close(log->io, log->file);
+    if (log->keeper != NULL)
+        keeper_claim(log->keeper, segment);
     segment_name(segment, name);
     log->file_segment = segment;
     log->file = log->io->open(log->io, name, IO_WRITE);
     if (log->file == -ENOENT)
         log->file = create_segment(log, segment, name);
+    else if (log->file >= 0) {
+        int status = log->io->sync_directory(log->io);
+        if (status < 0) {
+            (void)log->io->close(log->io, log->file);
+            log->file = status;
+        }
+    }
     return log->file < 0 ? log->file : 0;
 }
 
@@ -196,48 +220,104 @@ static int write_piece(struct commit_log *log, const struct piece *piece, uint8_
                     BATCH_RECORD_BYTES - RECORD_HEADER_BYTES);
     }
     status = log->io->write(log->io, log->file, bytes, size, lsn_offset(piece->lsn));
-    if (status == 0)
-        status = log->io->sync(log->io, log->file);
-    if (status == 0)
-        log->synced_end = piece->lsn + size;
-    return status;
+    if (status < 0)
+        return status;
+    status = log->io->sync(log->io, log->file);
+    if (status < 0)
+        return status == -ENOSPC ? -EIO : status; /* nobody knows what is on the device: final */
+    log->synced_end = piece->lsn + size;
+    pthread_mutex_lock(&log->lock);
+    log->counters.syncs++;
+    log->counters.bytes += size;
+    pthread_mutex_unlock(&log->lock);
+    return 0;
 }
 
+/* Writes what is not written yet of BATCH. */
 static int write_batch(struct commit_log *log, struct batch *batch)
 {
-    for (unsigned i = 0; i < batch->piece_count; i++) {
+    for (unsigned i = batch->pieces_written; i < batch->piece_count; i++) {
         size_t begin = batch->pieces[i].begin;
         size_t end = i + 1 < batch->piece_count ? batch->pieces[i + 1].begin : batch->bytes.size;
         int status = write_piece(log, &batch->pieces[i], batch->bytes.data + begin, end - begin);
         if (status < 0)
             return status;
+        batch->pieces_written++;
     }
     return 0;
 }
 
-/* Writes BATCH and lets the others know; with the lock held, which is let go while it writes. */
-static void work(struct commit_log *log, struct batch *batch)
+/* The disk is full, or not any more; with the lock held. */
+static void set_full(struct commit_log *log, bool full)
 {
-    log->writing = true;
-    pthread_mutex_unlock(&log->lock);
-    int status = log->failure == 0 ? write_batch(log, batch) : log->failure;
-    pthread_mutex_lock(&log->lock);
-    log->writing = false;
-    if (status == 0) {
-        log->durable_lsn = batch->last_lsn;
-        log->durable_end = log->synced_end;
-    } else if (log->failure == 0) {
-        log->failure = status;
-        log_error("log_failed", LOG_STR("reason", strerror(-status)),
-                  LOG_NUM("segment", log->file_segment),
-                  LOG_STR("hint", "nothing more is confirmed; see to the disk and start again"));
-    }
+    if (log->full == full)
+        return;
+    log->full = full;
+    if (full)
+        log_error("log_disk_full", LOG_NUM("segment", log->file_segment),
+                  LOG_STR("hint", "nothing is confirmed until there is room: free disk space"));
+    else
+        log_info("log_disk_has_room", LOG_NUM("segment", log->file_segment));
+}
+
+static void fail(struct commit_log *log, int status)
+{
+    if (log->failure != 0)
+        return;
+    log->failure = status;
+    log_error("log_failed", LOG_STR("reason", strerror(-status)),
+              LOG_NUM("segment", log->file_segment),
+              LOG_STR("hint", "nothing more is confirmed; see to the disk and start again"));
+}
+
+static void recycle_batch(struct commit_log *log, struct batch *batch)
+{
     batch->bytes.size = 0;
-    batch->piece_count = 0;
+    batch->piece_count = batch->pieces_written = 0;
     if (log->spare == NULL)
         log->spare = batch;
     else
         free_batch(batch);
+}
+
+/* Writes BATCH and lets the others know; with the lock held, which is let go while it writes.
+ * False: the disk is full, and BATCH is to be tried again. */
+static bool work(struct commit_log *log, struct batch *batch)
+{
+    log->writing = true;
+    pthread_mutex_unlock(&log->lock);
+    int status = log->failure == 0 ? write_batch(log, batch) : log->failure;
+    if (status == 0 && log->keeper != NULL)
+        keeper_give(log->keeper, &batch->bytes);
+    pthread_mutex_lock(&log->lock);
+    log->writing = false;
+    set_full(log, status == -ENOSPC);
+    if (status == -ENOSPC && !log->stopping)
+        return false;
+    if (status == 0) {
+        log->durable_lsn = batch->last_lsn;
+        log->durable_end = log->synced_end;
+        log->counters.batches++;
+    } else {
+        fail(log, status);
+    }
+    recycle_batch(log, batch);
+    return true;
+}
+
+/* Waits for something to do, or for a while when the disk is full; with the lock held. */
+static void wait_for_work(struct commit_log *log)
+{
+    if (!log->full) {
+        pthread_cond_wait(&log->wake, &log->lock);
+        return;
+    }
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += FULL_RETRY_MS * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    (void)pthread_cond_timedwait(&log->wake, &log->lock, &until);
 }
 
 static void *run_writer(void *context)
@@ -246,12 +326,13 @@ static void *run_writer(void *context)
     pthread_mutex_lock(&log->lock);
     while (!log->stopping || log->pending != NULL) {
         if (log->pending == NULL) {
-            pthread_cond_wait(&log->wake, &log->lock);
+            wait_for_work(log);
             continue;
         }
-        struct batch *batch = log->pending;
-        log->pending = NULL;
-        work(log, batch);
+        if (log->full && !log->stopping)
+            wait_for_work(log);
+        if (work(log, log->pending))
+            log->pending = NULL;
         pthread_mutex_unlock(&log->lock);
         log->on_durable(log->context);
         pthread_mutex_lock(&log->lock);
@@ -260,22 +341,25 @@ static void *run_writer(void *context)
     return NULL;
 }
 
+/* Makes the batch that was filled the writer's, if that is free. */
+static void hand_over(struct commit_log *log)
+{
+    if (log->pending != NULL || log->filling->piece_count == 0)
+        return;
+    log->pending = log->filling;
+    log->filling = log->spare != NULL ? log->spare : new_batch();
+    log->spare = NULL;
+    pthread_cond_signal(&log->wake);
+}
+
 void commit_log_flush(struct commit_log *log)
 {
-    if (log->filling->piece_count == 0)
+    if (log->filling->piece_count == 0 && !log->threadless)
         return;
     pthread_mutex_lock(&log->lock);
-    if (log->threadless) {
-        struct batch *batch = log->filling;
-        log->filling = log->spare != NULL ? log->spare : new_batch();
-        log->spare = NULL;
-        work(log, batch);
-    } else if (log->pending == NULL && !log->writing) {
-        log->pending = log->filling;
-        log->filling = log->spare != NULL ? log->spare : new_batch();
-        log->spare = NULL;
-        pthread_cond_signal(&log->wake);
-    }
+    hand_over(log);
+    if (log->threadless && log->pending != NULL && work(log, log->pending))
+        log->pending = NULL;
     pthread_mutex_unlock(&log->lock);
 }
 
@@ -303,6 +387,22 @@ int commit_log_failure(struct commit_log *log)
     int failure = log->failure;
     pthread_mutex_unlock(&log->lock);
     return failure;
+}
+
+bool commit_log_is_full(struct commit_log *log)
+{
+    pthread_mutex_lock(&log->lock);
+    bool full = log->full;
+    pthread_mutex_unlock(&log->lock);
+    return full;
+}
+
+struct commit_log_counters commit_log_count(struct commit_log *log)
+{
+    pthread_mutex_lock(&log->lock);
+    struct commit_log_counters counters = log->counters;
+    pthread_mutex_unlock(&log->lock);
+    return counters;
 }
 
 /* --- life --------------------------------------------------------------------------------- */
@@ -370,7 +470,7 @@ static int claim_epoch(struct commit_log *log)
     int status = write_batch(log, log->filling);
     log->durable_end = log->synced_end;
     log->filling->bytes.size = 0;
-    log->filling->piece_count = 0;
+    log->filling->piece_count = log->filling->pieces_written = 0;
     return status;
 }
 
@@ -379,6 +479,7 @@ struct commit_log *commit_log_open(const struct commit_log_config *config, bool 
 {
     struct commit_log *log = mem_zalloc(sizeof *log);
     log->io = config->io;
+    log->keeper = config->keeper;
     memcpy(log->node_id, config->node_id, NODE_ID_BYTES);
     log->epoch = config->epoch;
     log->on_durable = config->on_durable;

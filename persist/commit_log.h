@@ -4,12 +4,14 @@
  * appends to the batch that is being filled; commit_log_flush hands it over when the writer is
  * free, so that while one batch syncs the next fills. The writer writes a batch with one write a
  * segment, syncs it, and only then moves durable_lsn. A write or sync that fails is final: nothing
- * after it becomes durable, and commit_log_failure says why.
+ * after it becomes durable, and commit_log_failure says why. A full disk is not: the batch is tried
+ * again until there is room.
  */
 #ifndef STOATMQ_PERSIST_COMMIT_LOG_H
 #define STOATMQ_PERSIST_COMMIT_LOG_H
 
 #include "persist/io.h"
+#include "persist/keeper.h"
 #include "persist/record.h"
 #include "server/base/buf.h"
 
@@ -23,8 +25,9 @@ struct commit_log_config {
                                           segment_first_lsn(1) of an empty one */
     uint64_t known_lsn;                /* up to here it is on the device; what is behind may be in
                                           the system's memory only. Not above end_lsn */
-    void (*on_durable)(void *context); /* from the writer's thread, when durable_lsn has moved or
-                                          the log has failed */
+    struct keeper *keeper;             /* borrowed: is given what is durable; or NULL */
+    void (*on_durable)(void *context); /* from the writer's thread, when durable_lsn has moved, the
+                                          log has failed, or the disk is full */
     void *context;
 };
 
@@ -41,6 +44,9 @@ void commit_log_close(struct commit_log *log);
  * RECORD_PAYLOAD_MAX. */
 uint64_t commit_log_append(struct commit_log *log, uint8_t type, struct slice a, struct slice b);
 
+/* Ends the segment that is being written: what is appended next stands in another. */
+void commit_log_roll(struct commit_log *log);
+
 /* Hands what was appended to the writer, if that is free; else when it is, at a later flush. */
 void commit_log_flush(struct commit_log *log);
 
@@ -52,5 +58,14 @@ uint64_t commit_log_unwritten(struct commit_log *log);
 
 /* 0, or the negative errno that ended the log. */
 int commit_log_failure(struct commit_log *log);
+
+/* The disk is full: what waits will become durable when there is room. */
+bool commit_log_is_full(struct commit_log *log);
+
+struct commit_log_counters {
+    uint64_t batches, syncs, bytes; /* handed over; and what went to the device for them */
+};
+
+struct commit_log_counters commit_log_count(struct commit_log *log);
 
 #endif

@@ -43,7 +43,8 @@ struct fact {
 /* Appends the payload for RECORD, which is no message. */
 void fact_encode(const struct store_record *record, struct buf *out);
 
-/* The places that a message is for, as they stand in its record; 16 octets each. */
+/* A place that a message is for, as it stands in its record. */
+#define FACT_TARGET_BYTES 16u
 void fact_encode_target(uint64_t queue, uint64_t position, struct buf *out);
 
 /* Appends the payload of a message but for its body, or what of that is not in parts, which

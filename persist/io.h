@@ -51,4 +51,8 @@ struct io {
 int io_posix_init(struct io *io, const char *path) __attribute__((warn_unused_result));
 void io_posix_fini(struct io *io);
 
+/* The same on a directory that must be there, for reading only: open refuses other modes, and the
+ * calls that would change something are NULL. */
+int io_posix_init_reading(struct io *io, const char *path) __attribute__((warn_unused_result));
+
 #endif

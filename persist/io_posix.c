@@ -29,7 +29,8 @@ enum {
 
 struct directory {
     int fd;
-    int lock; /* the descriptor that holds the lock, or -1 */
+    int lock;     /* the descriptor that holds the lock, or -1 */
+    bool reading; /* nothing may be changed */
 };
 
 static struct directory *directory_of(const struct io *io)
@@ -49,6 +50,8 @@ static int open_at(int directory, const char *path, int flags)
 static int posix_open(struct io *io, const char *path, enum io_mode mode)
 {
     int flags = O_RDONLY;
+    if (mode != IO_READ && directory_of(io)->reading)
+        return -EROFS;
     switch (mode) {
     case IO_READ:
         break;
@@ -285,6 +288,25 @@ int io_posix_init(struct io *io, const char *path)
         .list = posix_list,
         .free_bytes = posix_free_bytes,
         .lock = posix_lock,
+    };
+    return 0;
+}
+
+int io_posix_init_reading(struct io *io, const char *path)
+{
+    int fd = open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
+    if (fd < 0)
+        return fd;
+    struct directory *directory = mem_alloc(sizeof *directory);
+    *directory = (struct directory){.fd = fd, .lock = -1, .reading = true};
+    *io = (struct io){
+        .context = directory,
+        .open = posix_open,
+        .close = posix_close,
+        .read = posix_read,
+        .size = posix_size,
+        .list = posix_list,
+        .free_bytes = posix_free_bytes,
     };
     return 0;
 }

@@ -25,6 +25,14 @@ void record_seal(uint8_t *at, uint8_t type, uint32_t epoch, uint64_t lsn, uint32
     put_le32(at + AT_CRC, crc32c(0, slice_of(at + AT_SIZE, checked_bytes(type, payload_bytes))));
 }
 
+uint32_t record_peek(struct slice input, uint64_t lsn)
+{
+    if (input.size < RECORD_HEADER_BYTES || get_le64(input.data + AT_LSN) != lsn ||
+        get_le32(input.data + AT_SIZE) > SEGMENT_BYTES)
+        return 0;
+    return record_bytes(get_le32(input.data + AT_SIZE));
+}
+
 enum record_result record_read(struct slice input, uint64_t lsn, struct record *record)
 {
     if (input.size < RECORD_HEADER_BYTES || get_le64(input.data + AT_LSN) != lsn)
@@ -42,6 +50,15 @@ enum record_result record_read(struct slice input, uint64_t lsn, struct record *
                               .lsn = lsn,
                               .payload = slice_of(input.data + RECORD_HEADER_BYTES, payload_bytes)};
     return RECORD_OK;
+}
+
+void record_take(struct slice input, struct record *record)
+{
+    *record = (struct record){
+        .type = (uint8_t)get_le32(input.data + AT_TYPE),
+        .epoch = get_le32(input.data + AT_EPOCH),
+        .lsn = get_le64(input.data + AT_LSN),
+        .payload = slice_of(input.data + RECORD_HEADER_BYTES, get_le32(input.data + AT_SIZE))};
 }
 
 void segment_name(uint64_t segment, char name[SEGMENT_NAME_BYTES])

@@ -7,6 +7,7 @@
 #ifndef STOATMQ_PERSIST_RECORD_H
 #define STOATMQ_PERSIST_RECORD_H
 
+#include "persist/bytes.h"
 #include "server/base/slice.h"
 
 #define LOG_FORMAT_VERSION 1u
@@ -71,8 +72,15 @@ static inline uint32_t record_bytes(uint32_t payload_bytes)
  * covers both. */
 void record_seal(uint8_t *at, uint8_t type, uint32_t epoch, uint64_t lsn, uint32_t payload_bytes);
 
+/* How many bytes the record at LSN takes, where INPUT starts, by what its header says; 0 when there
+ * is none or the header is not whole. */
+uint32_t record_peek(struct slice input, uint64_t lsn);
+
 /* Reads the record that stands at LSN, where INPUT starts (INPUT ends with the segment). */
 enum record_result record_read(struct slice input, uint64_t lsn, struct record *record);
+
+/* The record at the start of INPUT, which we wrote ourselves a moment ago: nothing is checked. */
+void record_take(struct slice input, struct record *record);
 
 /* Writes SEGMENT's file name, "00000000000000000001.log". */
 void segment_name(uint64_t segment, char name[SEGMENT_NAME_BYTES]);
@@ -93,31 +101,5 @@ void segment_header_write(uint8_t to[SEGMENT_HEADER_BYTES], const struct segment
 
 /* 0; -EINVAL: no header of a segment or a damaged one; the version is not looked at. */
 int segment_header_read(const uint8_t from[SEGMENT_HEADER_BYTES], struct segment_header *header);
-
-static inline void put_le32(uint8_t *to, uint32_t value)
-{
-    memcpy(to, &value, sizeof value);
-}
-
-static inline void put_le64(uint8_t *to, uint64_t value)
-{
-    memcpy(to, &value, sizeof value);
-}
-
-static inline uint32_t get_le32(const uint8_t *from)
-{
-    uint32_t value;
-    memcpy(&value, from, sizeof value);
-    return value;
-}
-
-static inline uint64_t get_le64(const uint8_t *from)
-{
-    uint64_t value;
-    memcpy(&value, from, sizeof value);
-    return value;
-}
-
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the log is little endian");
 
 #endif

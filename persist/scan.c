@@ -22,7 +22,9 @@ struct walk {
     void *context;
     uint64_t *segments; /* numbers, ascending */
     size_t count, capacity;
-    uint8_t *bytes; /* the segment at hand */
+    uint64_t first;  /* segment that is looked at */
+    bool knows_node; /* scan->node_id is known */
+    uint8_t *bytes;  /* the segment at hand */
 };
 
 #define FAILED(scan, status, ...) (snprintf((scan)->error, SCAN_TEXT_BYTES, __VA_ARGS__), status)
@@ -31,7 +33,7 @@ static void see_name(void *context, const char *name)
 {
     struct walk *walk = context;
     uint64_t segment;
-    if (!segment_number(name, &segment))
+    if (!segment_number(name, &segment) || segment < walk->first)
         return;
     if (walk->count == walk->capacity) {
         walk->capacity = walk->capacity == 0 ? 16 : walk->capacity * 2;
@@ -46,7 +48,7 @@ static int compare_numbers(const void *left, const void *right)
     return a < b ? -1 : a > b;
 }
 
-static int check_header(struct walk *walk, uint64_t segment, bool is_first)
+static int check_header(struct walk *walk, uint64_t segment)
 {
     struct segment_header header;
     if (segment_header_read(walk->bytes, &header) < 0 || header.segment != segment)
@@ -56,9 +58,10 @@ static int check_header(struct walk *walk, uint64_t segment, bool is_first)
                       "segment %" PRIu64 " has format version %" PRIu32
                       "; this program reads up to version %u: use a newer one",
                       segment, header.version, LOG_FORMAT_VERSION);
-    if (is_first)
+    if (!walk->knows_node)
         memcpy(walk->scan->node_id, header.node_id, NODE_ID_BYTES);
-    else if (memcmp(walk->scan->node_id, header.node_id, NODE_ID_BYTES) != 0)
+    walk->knows_node = true;
+    if (memcmp(walk->scan->node_id, header.node_id, NODE_ID_BYTES) != 0)
         return FAILED(walk->scan, -EBADMSG, "segment %" PRIu64 " belongs to another node's log",
                       segment);
     return 0;
@@ -80,7 +83,7 @@ static int load(struct walk *walk, size_t index)
     if (got < (int64_t)SEGMENT_BYTES)
         return FAILED(walk->scan, -EBADMSG, "%s is truncated: %" PRId64 " of %u bytes are there",
                       name, got, SEGMENT_BYTES);
-    return check_header(walk, segment, index == 0);
+    return check_header(walk, segment);
 }
 
 /* Does a BATCH record in the loaded segment, at OFFSET or behind it, know that the log was durable
@@ -162,10 +165,9 @@ static int walk_segment(struct walk *walk, uint64_t *lsn, bool *torn)
     }
 }
 
-static int walk_log(struct walk *walk)
+static int walk_log(struct walk *walk, uint64_t lsn)
 {
     struct scan *scan = walk->scan;
-    uint64_t lsn = segment_first_lsn(walk->count > 0 ? walk->segments[0] : 1);
     scan->known_lsn = lsn;
     for (size_t i = 0; i < walk->count; i++) {
         if (walk->segments[i] != lsn_segment(lsn))
@@ -186,11 +188,18 @@ static int walk_log(struct walk *walk)
     return 0;
 }
 
-int scan_run(struct io *io, struct scan *scan,
+int scan_run(struct io *io, const struct scan_start *start, struct scan *scan,
              int (*see)(void *context, const struct record *record), void *context)
 {
-    *scan = (struct scan){0};
-    struct walk walk = {.io = io, .scan = scan, .see = see, .context = context};
+    *scan = (struct scan){.epoch = start->epoch};
+    struct walk walk = {.io = io,
+                        .scan = scan,
+                        .see = see,
+                        .context = context,
+                        .first = lsn_segment(start->lsn),
+                        .knows_node = start->node_id != NULL};
+    if (walk.knows_node)
+        memcpy(scan->node_id, start->node_id, NODE_ID_BYTES);
     int status = io->list(io, see_name, &walk);
     if (status < 0) {
         (void)FAILED(scan, status, "the directory cannot be listed: %s", strerror(-status));
@@ -199,7 +208,7 @@ int scan_run(struct io *io, struct scan *scan,
             qsort(walk.segments, walk.count, sizeof *walk.segments, compare_numbers);
         scan->segment_count = walk.count;
         walk.bytes = mem_alloc(SEGMENT_BYTES);
-        status = walk_log(&walk);
+        status = walk_log(&walk, start->lsn);
     }
     mem_free(walk.bytes);
     mem_free(walk.segments);

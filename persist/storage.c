@@ -28,58 +28,80 @@ static int open_directory(struct storage *storage, const char *path, char *error
                         strerror(-status));
 }
 
-static int open_log(struct storage *storage, void (*on_durable)(void *context), void *context)
+/* The log goes on from where RECOVERY found its end. */
+static int open_log(struct storage *storage, struct recovery *recovery,
+                    void (*on_durable)(void *context), void *context)
 {
-    const struct scan *scan = &storage->recovery.scan;
+    const struct scan *scan = &recovery->scan;
+    struct keeper_config keeping = {.io = &storage->io,
+                                    .inventory = &recovery->inventory,
+                                    .checkpoint = recovery->checkpoint,
+                                    .end_lsn = scan->end_lsn,
+                                    .on_work = on_durable,
+                                    .context = context};
+    if (recovery->is_new)
+        crypto_random(keeping.node_id, NODE_ID_BYTES);
+    else
+        memcpy(keeping.node_id, scan->node_id, NODE_ID_BYTES);
+    storage->keeper = keeper_new(&keeping, false);
     struct commit_log_config config = {.io = &storage->io,
                                        .epoch = scan->epoch + 1,
                                        .end_lsn = scan->end_lsn,
                                        .known_lsn = scan->known_lsn,
+                                       .keeper = storage->keeper,
                                        .on_durable = on_durable,
                                        .context = context};
-    if (scan->segment_count > 0)
-        memcpy(config.node_id, scan->node_id, NODE_ID_BYTES);
-    else
-        crypto_random(config.node_id, NODE_ID_BYTES);
+    memcpy(config.node_id, keeping.node_id, NODE_ID_BYTES);
     int status;
     storage->log = commit_log_open(&config, false, &status);
+    if (storage->log == NULL)
+        keeper_free(storage->keeper);
     return status;
+}
+
+static void log_recovered(const struct recovery *recovery)
+{
+    log_info(
+        "recovered", LOG_NUM("queues", recovery->queues), LOG_NUM("messages", recovery->messages),
+        LOG_NUM("checkpoint_lsn", recovery->checkpoint.lsn),
+        LOG_NUM("segments_read", recovery->scan.segment_count),
+        LOG_NUM("records_read", recovery->scan.record_count),
+        LOG_NUM("epoch", recovery->scan.epoch + 1), LOG_NUM("torn_lsn", recovery->scan.torn_lsn));
 }
 
 int storage_open(struct storage *storage, const char *path, struct engine *engine,
                  void (*on_durable)(void *context), void *context, char *error, size_t error_size)
 {
+    struct recovery recovery;
     int status = open_directory(storage, path, error, error_size);
     if (status < 0)
         return status;
-    const struct recovery *recovery = &storage->recovery;
-    status = recovery_run(&storage->io, engine, &storage->recovery);
+    status = recovery_run(&storage->io, engine, &recovery);
     if (status < 0)
         (void)FAILED(error, error_size, status, "the log in %s is refused: %s", path,
-                     recovery->scan.error);
+                     recovery.scan.error);
     if (status == 0) {
-        status = open_log(storage, on_durable, context);
+        status = open_log(storage, &recovery, on_durable, context);
         if (status < 0)
             (void)FAILED(error, error_size, status, "the log in %s cannot be written: %s", path,
                          strerror(-status));
     }
-    if (status < 0) {
+    if (status == 0) {
+        store_log_init(&storage->store, storage->log, storage->keeper);
+        engine->store = &storage->store.store;
+        log_recovered(&recovery);
+    } else {
         io_posix_fini(&storage->io);
-        return status;
     }
-    store_log_init(&storage->store, storage->log);
-    engine->store = &storage->store.store;
-    log_info("recovered", LOG_NUM("segments", recovery->scan.segment_count),
-             LOG_NUM("records", recovery->scan.record_count), LOG_NUM("queues", recovery->queues),
-             LOG_NUM("messages", recovery->messages), LOG_NUM("epoch", recovery->scan.epoch + 1),
-             LOG_NUM("torn_lsn", recovery->scan.torn_lsn));
-    return 0;
+    recovery_fini(&recovery);
+    return status;
 }
 
 void storage_close(struct storage *storage)
 {
     (void)storage->store.store.flush(&storage->store.store);
     commit_log_close(storage->log);
+    keeper_free(storage->keeper);
     store_log_fini(&storage->store);
     io_posix_fini(&storage->io);
 }

@@ -13,14 +13,14 @@
 
 struct storage {
     struct io io;
+    struct keeper *keeper;
     struct commit_log *log;
     struct store_log store;
-    struct recovery recovery; /* what was found */
 };
 
 /* Opens the directory PATH (made when it is missing), recovers ENGINE from it, and has ENGINE use
- * it. ON_DURABLE is called from the log's thread (commit_log.h). 0, or a negative errno with a text
- * for people in ERROR. */
+ * it. ON_DURABLE is called from the threads of the log and of its keeper, when something has become
+ * durable or was read. 0, or a negative errno with a text for people in ERROR. */
 int storage_open(struct storage *storage, const char *path, struct engine *engine,
                  void (*on_durable)(void *context), void *context, char *error, size_t error_size)
     __attribute__((warn_unused_result));

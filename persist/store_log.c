@@ -8,7 +8,8 @@
 
 /* What a record of a message may take beside its body: names, properties, and its targets (which
  * are bounded below). */
-#define PART_BYTES (RECORD_PAYLOAD_MAX / 2)
+#define PART_BYTES  (RECORD_PAYLOAD_MAX / 2)
+#define TARGETS_MAX (RECORD_PAYLOAD_MAX / 4 / FACT_TARGET_BYTES)
 
 /* Appends the settle that was growing. */
 static void end_settle(struct store_log *self)
@@ -53,19 +54,36 @@ static uint32_t append_parts(struct store_log *self, struct message *message, ui
     return left;
 }
 
-static uint64_t append_message(struct store_log *self, const struct store_record *record)
+/* A record of MESSAGE for the places in TARGETS, which are few enough for one. */
+static uint64_t put_message(struct store_log *self, enum store_record_kind kind,
+                            struct message *message, struct slice targets)
 {
-    struct message *message = record->message;
     uint64_t parts_lsn;
     uint32_t rest = append_parts(self, message, &parts_lsn);
-    self->targets.size = self->payload.size = 0;
-    for (uint32_t i = 0; i < record->target_count; i++)
-        fact_encode_target(record->targets[i].queue->id, record->targets[i].position,
-                           &self->targets);
-    fact_encode_message(message, buf_slice(&self->targets), parts_lsn, &self->payload);
+    self->payload.size = 0;
+    fact_encode_message(message, targets, parts_lsn, &self->payload);
     struct slice body = slice_of(message_body(message) + message->body_bytes - rest, rest);
-    return commit_log_append(self->log, FACT_RECORD_TYPE(record->kind), buf_slice(&self->payload),
-                             body);
+    return commit_log_append(self->log, FACT_RECORD_TYPE(kind), buf_slice(&self->payload), body);
+}
+
+static uint64_t put_empty(struct store_log *self, enum store_record_kind kind)
+{
+    return commit_log_append(self->log, FACT_RECORD_TYPE(kind), SLICE_EMPTY, SLICE_EMPTY);
+}
+
+/* One record for all places; for more than one can name, several in one transaction. */
+static uint64_t append_message(struct store_log *self, const struct store_record *record)
+{
+    bool alone = record->target_count > TARGETS_MAX && !self->in_transaction;
+    uint64_t lsn = alone ? put_empty(self, STORE_TX_BEGIN) : 0;
+    for (uint32_t i = 0; i < record->target_count;) {
+        self->targets.size = 0;
+        for (uint32_t n = 0; i < record->target_count && n < TARGETS_MAX; i++, n++)
+            fact_encode_target(record->targets[i].queue->id, record->targets[i].position,
+                               &self->targets);
+        lsn = put_message(self, record->kind, record->message, buf_slice(&self->targets));
+    }
+    return alone ? put_empty(self, STORE_TX_COMMIT) : lsn;
 }
 
 static uint64_t append(struct store *store, const struct store_record *record)
@@ -76,16 +94,39 @@ static uint64_t append(struct store *store, const struct store_record *record)
     end_settle(self);
     if (record->kind == STORE_MESSAGE || record->kind == STORE_PAGE)
         return append_message(self, record);
+    if (record->kind == STORE_TX_BEGIN || record->kind == STORE_TX_COMMIT)
+        self->in_transaction = record->kind == STORE_TX_BEGIN;
     self->payload.size = 0;
     fact_encode(record, &self->payload);
     return commit_log_append(self->log, FACT_RECORD_TYPE(record->kind), buf_slice(&self->payload),
                              SLICE_EMPTY);
 }
 
+/* Appends the messages that the keeper wants out of an old segment. */
+static void append_moves(struct store_log *self)
+{
+    for (struct keeper_move *move; (move = keeper_take_move(self->keeper)) != NULL;) {
+        struct slice left = buf_slice(&move->targets);
+        while (left.size > 0) {
+            size_t size = left.size < TARGETS_MAX * FACT_TARGET_BYTES
+                              ? left.size
+                              : TARGETS_MAX * FACT_TARGET_BYTES;
+            (void)put_message(self, STORE_MOVED, move->message, slice_of(left.data, size));
+            left = slice_of(left.data + size, left.size - size);
+        }
+        keeper_move_free(move);
+    }
+}
+
 static uint64_t flush(struct store *store)
 {
     struct store_log *self = (struct store_log *)store;
     end_settle(self);
+    if (self->keeper != NULL && !commit_log_is_full(self->log)) {
+        append_moves(self);
+        if (keeper_take_roll(self->keeper))
+            commit_log_roll(self->log);
+    }
     commit_log_flush(self->log);
     return commit_log_durable_lsn(self->log);
 }
@@ -95,9 +136,24 @@ static bool is_full(struct store *store)
     return commit_log_unwritten(((struct store_log *)store)->log) >= STORE_LOG_UNWRITTEN_MAX;
 }
 
-void store_log_init(struct store_log *store, struct commit_log *log)
+static void fetch(struct store *store, const struct store_fetch *wanted)
 {
-    *store = (struct store_log){.store = {append, flush, is_full, NULL, NULL}, .log = log};
+    keeper_fetch(((struct store_log *)store)->keeper, wanted->queue->id, wanted);
+}
+
+static bool fetched(struct store *store, struct store_answer *answer)
+{
+    return keeper_fetched(((struct store_log *)store)->keeper, answer);
+}
+
+void store_log_init(struct store_log *store, struct commit_log *log, struct keeper *keeper)
+{
+    *store = (struct store_log){
+        .store = {append, flush, is_full, NULL, NULL}, .log = log, .keeper = keeper};
+    if (keeper != NULL) {
+        store->store.fetch = fetch;
+        store->store.fetched = fetched;
+    }
 }
 
 void store_log_fini(struct store_log *store)

@@ -8,6 +8,7 @@
 
 #include "exchange/store.h"
 #include "persist/commit_log.h"
+#include "persist/keeper.h"
 
 /* Bytes appended and not durable yet at which publishers are held back. */
 #define STORE_LOG_UNWRITTEN_MAX (64u << 20)
@@ -15,12 +16,14 @@
 struct store_log {
     struct store store; /* first */
     struct commit_log *log;
+    struct keeper *keeper; /* or NULL: messages do not leave memory */
+    bool in_transaction;
     struct buf payload, targets; /* under construction */
     struct store_record settle;  /* that is still growing; its queue is NULL when there is none */
 };
 
-/* LOG stays borrowed. */
-void store_log_init(struct store_log *store, struct commit_log *log);
+/* LOG and KEEPER stay borrowed. */
+void store_log_init(struct store_log *store, struct commit_log *log, struct keeper *keeper);
 void store_log_fini(struct store_log *store);
 
 #endif

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "exchange/session.h"
+#include "server/alarms.h"
 #include "server/base/log.h"
 #include "server/base/mem.h"
 #include "server/net/listener.h"
@@ -17,6 +18,8 @@
 #define CLOSE_OK_MS 10000 /* how long we wait for close-ok */
 #define DIRECT_READ_MIN \
     8192 /* rest of a body frame that is worth reading straight into its message */
+/* What is read at once while an alarm is on: what comes behind a publish has to be kept. */
+#define ALARM_READ_BYTES 8192
 #define OUTPUT_PAUSES_AT 4 /* times the output limit: replies nobody reads; then input waits */
 
 static void on_ready(struct watch *watch, int events);
@@ -95,11 +98,18 @@ static void on_socket_closed(struct watch *watch)
     free_when_over(connection);
 }
 
+static void forget_block(struct connection *connection)
+{
+    connection->worker->blocked_count -= connection->blocked;
+    connection->blocked = false;
+}
+
 void connection_drop(struct connection *connection, const char *reason)
 {
     if (connection->phase == CONNECTION_DEAD)
         return;
     connection->phase = CONNECTION_DEAD;
+    forget_block(connection);
     if (list_node_is_linked(&connection->touched))
         list_remove(&connection->touched);
     if (list_node_is_linked(&connection->held))
@@ -193,7 +203,10 @@ static int prepare_read(struct connection *connection, struct iovec parts[2])
         if (body != NULL)
             parts[count++] = (struct iovec){body, room};
     }
-    parts[count++] = (struct iovec){worker->loop.read_buffer + kept, worker->settings->read_buffer};
+    room = worker->settings->read_buffer;
+    if ((worker->alarms & ALARM_ANY) != 0 && room > ALARM_READ_BYTES)
+        room = ALARM_READ_BYTES;
+    parts[count++] = (struct iovec){worker->loop.read_buffer + kept, room};
     return count;
 }
 
@@ -264,6 +277,37 @@ void connection_resume(struct connection *connection)
         buf_fini(&input);
     }
     connection_touch(connection);
+}
+
+/* --- alarms ---------------------------------------------------------------------------------- */
+
+void connection_published(struct connection *connection)
+{
+    struct worker *worker = connection->worker;
+    if (__builtin_expect((worker->alarms & ALARM_ANY) == 0, 1) || connection->blocked ||
+        connection->failing || connection->phase != CONNECTION_RUNNING)
+        return;
+    connection->blocked = true;
+    worker->blocked_count++;
+    if (connection->wants_blocked)
+        connection_send(connection, 0,
+                        &(struct method){.id = METHOD_CONNECTION_BLOCKED,
+                                         .connection_blocked = {
+                                             slice_from_string(alarms_reason(worker->alarms))}});
+}
+
+void connection_unblock(struct connection *connection)
+{
+    if (!connection->blocked)
+        return;
+    forget_block(connection);
+    if (connection->phase != CONNECTION_RUNNING || connection->failing)
+        return;
+    connection->read_ms = loop_now_ms(&connection->worker->loop); /* its heartbeats were not read */
+    connection->held_tail = true;
+    if (connection->wants_blocked)
+        connection_send(connection, 0, &(struct method){.id = METHOD_CONNECTION_UNBLOCKED});
+    connection_touch(connection); /* connection_flush goes on with what is held */
 }
 
 /* --- writing --------------------------------------------------------------------------------- */

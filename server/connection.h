@@ -61,6 +61,8 @@ struct connection {
     bool held_tail;        /* the tail holds whole frames that could not be parsed when they came */
     bool shut;             /* our end of the socket is shut */
     bool wants_auth_close; /* the client wants to be told when its login is refused */
+    bool wants_blocked;    /* and when it is blocked */
+    bool blocked;          /* it published while an alarm is on: not read until that ends */
     bool is_plain;         /* its mechanism: PLAIN, else AMQPLAIN */
     bool in_body; /* within a body frame of which body_left octets and the end octet are to come */
     uint16_t channel_max; /* agreed; how many channels may be open */
@@ -96,6 +98,12 @@ void connection_on_timer(struct connection *connection);
 
 /* Parses what was held back; when reading may go on. */
 void connection_resume(struct connection *connection);
+
+/* A part of a message has come: while an alarm is on, it is the last thing that is read. */
+void connection_published(struct connection *connection);
+
+/* No alarm is on any more: a blocked connection is read again. */
+void connection_unblock(struct connection *connection);
 
 /* Drops the connection at once. REASON goes to the log, and lives as long as the process. */
 void connection_drop(struct connection *connection, const char *reason);

@@ -120,6 +120,8 @@ static void on_start_ok(struct connection *connection,
     }
     connection->wants_auth_close = session_client_can(
         start->client_properties, SLICE_LITERAL("authentication_failure_close"));
+    connection->wants_blocked = session_client_can(start->client_properties,
+                                                   SLICE_LITERAL("connection.blocked"));
     connection->is_plain = is_plain;
     connection->phase = CONNECTION_LOGIN;
     connection_apply(connection, &(struct command){.kind = COMMAND_LOGIN, .login = login});

@@ -8,16 +8,19 @@
 #include "server/node.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "amqp/frame.h"
 #include "persist/storage.h"
+#include "server/alarms.h"
 #include "server/base/crypto.h"
 #include "server/base/log.h"
 #include "server/base/mem.h"
 #include "server/local.h"
+#include "server/memory_limit.h"
 #include "server/net/listener.h"
 #include "server/relay.h"
 #include "server/worker.h"
@@ -29,12 +32,14 @@ enum node_parcel_kind {
     NODE_ADOPT = RELAY_KIND_COUNT, /* to a worker: fd is a new connection */
     NODE_SHUT_DOWN,                /* to a worker */
     NODE_DESCRIBE,                 /* to a worker */
+    NODE_ALARMS,                   /* to a worker: alarms are on */
     NODE_STOPPED,                  /* to the main loop: a worker is done */
 };
 
 struct node_parcel {
     struct parcel parcel; /* first */
     int fd;
+    unsigned alarms;
 };
 
 /* A worker and what is its own. */
@@ -64,6 +69,10 @@ struct node {
     struct listener listener;
     uv_signal_t on_int, on_term, on_usr1;
     bool stopping;
+    struct alarms alarms;
+    uv_timer_t alarm_timer;
+    bool has_alarm_timer;
+    unsigned alarms_told;                /* to the workers */
     uint64_t engine_ns, engine_commands; /* time spent in batches of commands, and their number */
 };
 
@@ -113,6 +122,8 @@ static void on_worker_parcel(void *context, struct parcel *parcel)
         worker_shut_down(worker);
     else if (parcel->kind == NODE_DESCRIBE)
         worker_describe(worker);
+    else if (parcel->kind == NODE_ALARMS)
+        worker_set_alarms(worker, ((struct node_parcel *)parcel)->alarms);
     mem_free(parcel);
 }
 
@@ -146,47 +157,127 @@ static void stop(struct node *node, const char *reason)
     tell_workers(node, NODE_SHUT_DOWN);
 }
 
+/* --- alarms ---------------------------------------------------------------------------------- */
+
+/* Tells the workers which alarms are on, when that has changed. */
+static void tell_alarms(struct node *node, unsigned alarms)
+{
+    if (alarms == node->alarms_told)
+        return;
+    node->alarms_told = alarms;
+    mem_set_short((alarms & MEMORY_TIGHT) != 0);
+    for (unsigned i = 0; i < node->place_count; i++) {
+        struct worker *worker = &node->places[i].worker;
+        if (!node->has_engine_loop) {
+            worker_set_alarms(worker, alarms);
+            continue;
+        }
+        struct node_parcel *parcel = mem_zalloc(sizeof *parcel);
+        parcel->parcel.kind = NODE_ALARMS;
+        parcel->alarms = alarms;
+        loop_post(&worker->loop, &parcel->parcel);
+    }
+}
+
+static void look_for_alarms(struct node *node);
+
+static void on_alarm_timer(uv_timer_t *timer)
+{
+    struct node *node = timer->data;
+    unsigned told = node->alarms_told;
+    look_for_alarms(node);
+    if (node->alarms_told != told)
+        loop_wake(node->main_loop); /* for the tick that a timer of our own does not end */
+}
+
+static void look_for_alarms(struct node *node)
+{
+    tell_alarms(node, alarms_look(&node->alarms, node->settings));
+    uint64_t wait_ms = alarms_wait_ms(&node->alarms, node->settings->memory_monitor_interval_ms);
+    CHECK(uv_timer_start(&node->alarm_timer, on_alarm_timer, wait_ms, 0) == 0);
+}
+
+/* The first look: an alarm may be on before there is a client. */
+static void start_alarms(struct node *node)
+{
+    CHECK(uv_timer_init(&node->main_loop->uv, &node->alarm_timer) == 0);
+    node->alarm_timer.data = node;
+    uv_unref((uv_handle_t *)&node->alarm_timer);
+    node->has_alarm_timer = true;
+    look_for_alarms(node);
+}
+
 /* --- loop hooks ------------------------------------------------------------------------------ */
 
-/* A log that cannot be written any more ends the broker: to go on would be to lie to publishers. */
+/* A log that cannot be written any more ends the broker: to go on would be to lie to clients. Their
+ * connections are closed behind what waits for the log, so that must wait no more. */
 static void stop_when_store_failed(struct node *node)
 {
-    if (!node->has_storage || node->stopping || commit_log_failure(node->storage.log) == 0)
+    if (node->store_failed || commit_log_failure(node->storage.log) == 0)
         return;
     node->store_failed = true;
-    stop(node, "the log cannot be written");
+    engine_store_failed(node->engine);
+    if (!node->stopping)
+        stop(node, "the log cannot be written");
+}
+
+/* A full disk is an alarm: who waits for a confirm is refused, nobody publishes until there is
+ * room. */
+static void refuse_when_store_full(struct node *node)
+{
+    bool is_full = commit_log_is_full(node->storage.log);
+    if (is_full != node->alarms.disk_full)
+        tell_alarms(node, alarms_set_disk_full(&node->alarms, is_full));
+    if (is_full)
+        engine_refuse_waiting(node->engine);
+}
+
+static void look_at_store(struct node *node)
+{
+    if (!node->has_storage)
+        return;
+    stop_when_store_failed(node);
+    refuse_when_store_full(node);
 }
 
 static void on_worker_end_tick(void *context)
 {
     struct place *place = context;
-    worker_end_tick(&place->worker);
     if (!place->node->has_engine_loop)
-        stop_when_store_failed(place->node);
+        look_at_store(place->node);
+    worker_end_tick(&place->worker);
+    if (!place->node->has_engine_loop && place->node->engine->wants_tick)
+        loop_again(&place->worker.loop);
 }
 
 static void on_worker_timer(void *context)
 {
     struct place *place = context;
     worker_on_timer(&place->worker);
-    if (!place->node->has_engine_loop)
-        listener_tick(&place->node->listener);
+    if (place->node->has_engine_loop)
+        return;
+    listener_tick(&place->node->listener);
 }
 
 static void on_engine_end_tick(void *context)
 {
     struct node *node = context;
+    look_at_store(node);
     uint64_t start = uv_hrtime();
     engine_end_tick(node->engine);
     node->engine_ns += uv_hrtime() - start;
+    if (node->engine->wants_tick)
+        loop_again(node->main_loop);
     for (unsigned i = 0; i < node->place_count; i++)
         relay_end_tick(&node->places[i].relay);
-    stop_when_store_failed(node);
 }
 
 static void on_engine_timer(void *context)
 {
-    listener_tick(&((struct node *)context)->listener);
+    struct node *node = context;
+    listener_tick(&node->listener);
+    if ((node->alarms.on & MEMORY_TIGHT) != 0)
+        mem_give_back();
 }
 
 static void on_worker_stopped(struct worker *worker)
@@ -230,6 +321,21 @@ static void log_lines(struct slice text)
     }
 }
 
+static void describe_storage(struct node *node, struct buf *text)
+{
+    struct commit_log_counters log = commit_log_count(node->storage.log);
+    struct keeper_counters keeper = keeper_count(node->storage.keeper);
+    buf_printf(text,
+               "log syncs=%" PRIu64 " bytes=%" PRIu64 " batches=%" PRIu64 " segments=%" PRIu64
+               " spare_segments=%" PRIu64 " recycled=%" PRIu64 " emptied=%" PRIu64
+               " checkpoints=%" PRIu64 " checkpoint_bytes=%" PRIu64 " messages_moved=%" PRIu64
+               " messages_read=%" PRIu64 " bytes_read=%" PRIu64 "\n",
+               log.syncs, log.bytes, log.batches, keeper.segments, keeper.spare_segments,
+               keeper.segments_recycled, keeper.segments_emptied, keeper.checkpoints,
+               keeper.checkpoint_bytes, keeper.messages_moved, keeper.messages_read,
+               keeper.bytes_read);
+}
+
 static void on_describe_signal(uv_signal_t *signal, int number)
 {
     struct node *node = signal->data;
@@ -240,8 +346,11 @@ static void on_describe_signal(uv_signal_t *signal, int number)
         buf_printf(&text, "engine commands=%llu ns_per_command=%llu\n",
                    (unsigned long long)node->engine_commands,
                    (unsigned long long)(node->engine_ns / node->engine_commands));
+    if (node->has_storage)
+        describe_storage(node, &text);
     log_lines(buf_slice(&text));
     buf_fini(&text);
+    alarms_describe(&node->alarms);
     tell_workers(node, NODE_DESCRIBE);
 }
 
@@ -254,6 +363,13 @@ static void start_signal(struct node *node, uv_signal_t *signal, int number, uv_
 }
 
 /* --- life ------------------------------------------------------------------------------------ */
+
+/* Bytes of waiting messages from which on they leave memory; not 0, which would mean never. */
+static uint64_t paging_watermark(const struct settings *settings)
+{
+    uint64_t bytes = memory_share(memory_limit_bytes(settings), settings->memory_paging_ratio);
+    return bytes > 0 ? bytes : 1;
+}
 
 static struct engine *start_engine(struct node *node)
 {
@@ -271,6 +387,7 @@ static struct engine *start_engine(struct node *node)
         .connection_max = settings->connection_max,
         .consumer_max_per_channel = settings->consumer_max_per_channel,
         .route_cache_entries = settings->route_cache_entries,
+        .memory_watermark = paging_watermark(settings),
     });
 }
 
@@ -371,8 +488,10 @@ struct node *node_new(const struct settings *settings, char *error, size_t error
     start_signal(node, &node->on_usr1, SIGUSR1, on_describe_signal);
     node->has_main_loop = true;
     status = start_storage(node, error, error_size);
-    if (status == 0)
+    if (status == 0) {
+        start_alarms(node);
         status = start_listener(node, error, error_size);
+    }
 failed:
     if (status == 0)
         return node;
@@ -405,6 +524,8 @@ void node_free(struct node *node)
         uv_close((uv_handle_t *)&node->on_term, NULL);
         uv_close((uv_handle_t *)&node->on_usr1, NULL);
     }
+    if (node->has_alarm_timer)
+        uv_close((uv_handle_t *)&node->alarm_timer, NULL);
     for (unsigned i = 0; i < node->place_count; i++) {
         struct place *place = &node->places[i];
         if (!place->started)

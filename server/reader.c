@@ -273,6 +273,7 @@ static void on_content_frame(struct connection *connection, const struct frame *
         content_header(connection, line, frame->payload);
     else
         content_body(connection, line, frame->payload);
+    connection_published(connection);
 }
 
 static void on_frame(struct connection *connection, const struct frame *frame)
@@ -336,6 +337,8 @@ static size_t continue_body(struct connection *connection, struct slice input)
     if (input.data[part] != FRAME_END && connection->phase < CONNECTION_CLOSING)
         FAIL(connection, 0, METHOD_NONE, REPLY_FRAME_ERROR,
              "type %u: {invalid_frame_end_marker,%u}", FRAME_BODY, input.data[part]);
+    else
+        connection_published(connection);
     return part + 1;
 }
 
@@ -381,8 +384,9 @@ static size_t parse_frame(struct connection *connection, struct slice input)
 
 bool connection_may_parse(const struct connection *connection)
 {
+    bool is_held = connection->failing || connection->blocked;
     return connection->phase != CONNECTION_LOGIN && connection->phase < CONNECTION_LINGERING &&
-           !(connection->failing && connection->phase < CONNECTION_CLOSING);
+           !(is_held && connection->phase < CONNECTION_CLOSING);
 }
 
 size_t connection_parse(struct connection *connection, struct slice input)

@@ -18,16 +18,21 @@
 /* Room for the longest text and its terminator. */
 #define SETTINGS_TEXT_BYTES 1024
 
-#define SETTINGS_MEMBER_PORT(name)   uint16_t name;
-#define SETTINGS_MEMBER_U16(name)    uint16_t name;
-#define SETTINGS_MEMBER_U32(name)    uint32_t name;
-#define SETTINGS_MEMBER_LIMIT(name)  uint32_t name;
-#define SETTINGS_MEMBER_BYTES(name)  uint32_t name;
-#define SETTINGS_MEMBER_MS(name)     uint32_t name;
-#define SETTINGS_MEMBER_BOOL(name)   bool name;
-#define SETTINGS_MEMBER_LEVEL(name)  enum log_level name;
-#define SETTINGS_MEMBER_STRING(name) char name[SETTINGS_TEXT_BYTES];
-#define SETTINGS_MEMBER_SECRET(name) char name[SETTINGS_TEXT_BYTES];
+/* What 1 is in a RATIO. */
+#define SETTINGS_RATIO_ONE 1000000
+
+#define SETTINGS_MEMBER_PORT(name)    uint16_t name;
+#define SETTINGS_MEMBER_U16(name)     uint16_t name;
+#define SETTINGS_MEMBER_U32(name)     uint32_t name;
+#define SETTINGS_MEMBER_LIMIT(name)   uint32_t name;
+#define SETTINGS_MEMBER_BYTES(name)   uint32_t name;
+#define SETTINGS_MEMBER_BYTES64(name) uint64_t name;
+#define SETTINGS_MEMBER_RATIO(name)   uint32_t name;
+#define SETTINGS_MEMBER_MS(name)      uint32_t name;
+#define SETTINGS_MEMBER_BOOL(name)    bool name;
+#define SETTINGS_MEMBER_LEVEL(name)   enum log_level name;
+#define SETTINGS_MEMBER_STRING(name)  char name[SETTINGS_TEXT_BYTES];
+#define SETTINGS_MEMBER_SECRET(name)  char name[SETTINGS_TEXT_BYTES];
 
 struct settings {
 #define SETTING(name, key, type, initial, min, max, unit, when, help) SETTINGS_MEMBER_##type(name)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/worker.h"
 
+#include "server/alarms.h"
 #include "server/base/log.h"
+#include "server/base/mem.h"
 #include "server/connection.h"
 
 #define STOP_MS 3000
@@ -28,9 +30,14 @@ void worker_adopt(struct worker *worker, int fd)
     (void)connection_new(worker, fd);
 }
 
+static bool may_resume(const struct worker *worker)
+{
+    return !list_is_empty(&worker->held) && !worker->port->is_full(worker->port);
+}
+
 static void resume_held(struct worker *worker)
 {
-    while (!list_is_empty(&worker->held) && !worker->port->is_full(worker->port)) {
+    while (may_resume(worker)) {
         struct connection *connection = LIST_ENTRY(list_first(&worker->held), struct connection,
                                                    held);
         connection_resume(connection);
@@ -51,7 +58,7 @@ void worker_end_tick(struct worker *worker)
     for (struct list_node *node; (node = list_pop(&now)) != NULL;)
         connection_flush(LIST_ENTRY(node, struct connection, touched));
     worker->port->after_tick(worker->port);
-    if (!list_is_empty(&worker->touched))
+    if (!list_is_empty(&worker->touched) || may_resume(worker)) /* the engine's tick made room */
         loop_again(&worker->loop);
     if (worker->stop_by_ms != 0 && worker->connection_count == 0 && !worker->stopped) {
         worker->stopped = true;
@@ -71,6 +78,8 @@ void worker_on_timer(struct worker *worker)
         drop_all(worker);
     list_for_each_safe (node, &worker->connections)
         connection_on_timer(LIST_ENTRY(node, struct connection, by_worker));
+    if ((worker->alarms & MEMORY_TIGHT) != 0)
+        mem_give_back();
 }
 
 void worker_shut_down(struct worker *worker)
@@ -88,11 +97,21 @@ void worker_shut_down(struct worker *worker)
     }
 }
 
+void worker_set_alarms(struct worker *worker, unsigned alarms)
+{
+    worker->alarms = alarms;
+    if ((alarms & ALARM_ANY) != 0 || worker->blocked_count == 0)
+        return;
+    list_for_each_safe (node, &worker->connections)
+        connection_unblock(LIST_ENTRY(node, struct connection, by_worker));
+}
+
 void worker_describe(const struct worker *worker)
 {
     const struct worker_counters *counters = &worker->counters;
     log_info("state", LOG_NUM("loop", worker->loop.number),
              LOG_NUM("connections", worker->connection_count),
+             LOG_NUM("connections_blocked", worker->blocked_count),
              LOG_NUM("connections_accepted", counters->connections_accepted),
              LOG_NUM("connections_closed", counters->connections_closed),
              LOG_NUM("ticks", counters->ticks), LOG_NUM("reads", counters->reads),

@@ -31,7 +31,9 @@ struct worker {
     struct buf start_frame; /* connection.start, the same for all */
     struct buf scratch;     /* a frame under construction */
     uint32_t connection_count;
-    uint64_t stop_by_ms; /* 0, or when connections that are left are dropped */
+    uint32_t blocked_count; /* of those, connections that are not read because of an alarm */
+    unsigned alarms;        /* enum alarm: what is on, as far as this worker has heard */
+    uint64_t stop_by_ms;    /* 0, or when connections that are left are dropped */
     bool stopped;
     void (*on_stopped)(
         struct worker *worker); /* the last connection went, after worker_shut_down */
@@ -54,6 +56,10 @@ void worker_on_timer(struct worker *worker);
 /* Asks all clients to close, with 320 CONNECTION_FORCED, and drops those who have not within a few
  * seconds. */
 void worker_shut_down(struct worker *worker);
+
+/* ALARMS, bits of enum alarm, are on from now on: connections that publish are blocked; with none,
+ * those that are blocked go on. */
+void worker_set_alarms(struct worker *worker, unsigned alarms);
 
 /* Writes the counters to the log. */
 void worker_describe(const struct worker *worker);

@@ -7,6 +7,7 @@
 #ifndef STOATMQ_BASE_MEM_H
 #define STOATMQ_BASE_MEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Returns BYTES uninitialised bytes, never NULL. Free with mem_free. */
@@ -26,5 +27,13 @@ void *mem_try_realloc(void *old, size_t bytes) __attribute__((warn_unused_result
 
 /* Takes what any of the above returned, or NULL. */
 void mem_free(void *memory);
+
+/* Memory is short (or no longer): what is freed goes back to the system at once instead of being
+ * kept for the next allocation. For the whole process; one thread calls it. */
+void mem_set_short(bool is_short);
+
+/* Gives back to the system what this thread's part of the allocator holds and does not use. Costs
+ * some milliseconds for each 100 MiB that there is to give back, and next to nothing otherwise. */
+void mem_give_back(void);
 
 #endif

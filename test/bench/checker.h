@@ -17,6 +17,8 @@ struct checker {
 };
 
 void checker_init(struct checker *c, size_t producers, uint64_t first, uint64_t stride);
+// Nothing of `producer` belongs here.
+void checker_exclude(struct checker *c, size_t producer);
 void checker_fini(struct checker *c);
 
 // The rare case of checker_see.

@@ -144,13 +144,27 @@ int client_open(struct client *c, const char *host, uint16_t port, const char *u
     return client_call(c, CHANNEL_OPEN_OK);
 }
 
-int client_queue_declare(struct client *c, const char *queue, bool durable)
+// The arguments of a declaration.
+static void put_queue_type(struct bytes *out, const char *type)
+{
+    static const char key[] = "x-queue-type";
+    if (!type) {
+        put_u32(out, 0);
+        return;
+    }
+    put_u32(out, (uint32_t)(1 + strlen(key) + 1 + 4 + strlen(type)));
+    put_shortstr(out, key);
+    put_u8(out, 'S');
+    put_longstr(out, type, strlen(type));
+}
+
+int client_queue_declare(struct client *c, const char *queue, bool durable, const char *type)
 {
     size_t at = method_begin(&c->out, CHANNEL, QUEUE_DECLARE);
     put_u16(&c->out, 0);
     put_shortstr(&c->out, queue);
     put_u8(&c->out, durable ? 2 : 0);
-    put_u32(&c->out, 0); // no arguments
+    put_queue_type(&c->out, type);
     frame_end(&c->out, at);
     return client_call(c, QUEUE_DECLARE_OK);
 }
@@ -219,6 +233,11 @@ int client_consume(struct client *c, const char *queue, const char *tag, bool no
     put_u32(&c->out, 0);
     frame_end(&c->out, at);
     return client_call(c, BASIC_CONSUME_OK);
+}
+
+int client_wait_for_delivery(struct client *c)
+{
+    return client_call(c, BASIC_DELIVER);
 }
 
 int client_confirm_select(struct client *c)

@@ -27,7 +27,8 @@ int client_open(struct client *c, const char *host, uint16_t port, const char *u
 // Sends what is in c->out and waits for the method `expected`. Anything else is an error.
 int client_call(struct client *c, uint32_t expected);
 
-int client_queue_declare(struct client *c, const char *queue, bool durable);
+// `type`: x-queue-type, or NULL.
+int client_queue_declare(struct client *c, const char *queue, bool durable, const char *type);
 int client_queue_delete(struct client *c, const char *queue);
 int client_exchange_declare(struct client *c, const char *exchange, const char *type);
 int client_exchange_delete(struct client *c, const char *exchange);
@@ -35,6 +36,8 @@ int client_exchange_delete(struct client *c, const char *exchange);
 void client_bind(struct client *c, const char *queue, const char *exchange, const char *key);
 int client_qos(struct client *c, uint16_t prefetch);
 int client_consume(struct client *c, const char *queue, const char *tag, bool no_ack);
+// Waits for the first delivery; nothing else may come before.
+int client_wait_for_delivery(struct client *c);
 int client_confirm_select(struct client *c);
 
 // Closes the connection, as the protocol wants it unless a call had failed, and frees everything.

@@ -4,8 +4,10 @@
 //
 // The life of a run: session_open -> warm-up -> measured part between two snapshots of all counters
 // -> publishers stop, what is under way arrives -> verdict.
+#include "disk.h"
 #include "idle.h"
 #include "options.h"
+#include "peek.h"
 #include "session.h"
 #include "usage.h"
 
@@ -18,12 +20,15 @@ struct snapshot {
     uint64_t at_ns, sent, delivered, confirmed;
     double own_cpu_s;
     struct usage broker;
+    struct disk_usage disk;
 };
 
 static void take_snapshot(struct session *s, struct snapshot *shot)
 {
     if (usage_of((pid_t)s->options->pid, &shot->broker))
         run_fail(&s->run, "process %lu cannot be read", (unsigned long)s->options->pid);
+    if (usage_of_disk(s->options->disk_stat, &shot->disk))
+        run_fail(&s->run, "%s cannot be read", s->options->disk_stat);
     shot->own_cpu_s = usage_own_cpu_s();
     shot->sent = s->run.sent;
     shot->delivered = s->run.delivered;
@@ -67,7 +72,9 @@ static void run_load(struct session *s, struct snapshot *before, struct snapshot
     wait_until(s, now_ns() + (uint64_t)(o->warmup * 1e9), 0);
     s->run.phase = PHASE_MEASURE;
     take_snapshot(s, before);
-    if (o->messages)
+    if (options_exact(o))
+        wait_until(s, 0, o->messages);
+    else if (o->messages)
         wait_until(s, 0, progress(s) + o->messages * (s->run.consuming ? s->run.copies : 1));
     else
         wait_until(s, before->at_ns + (uint64_t)(o->seconds * 1e9), 0);
@@ -105,6 +112,11 @@ static void print_result(const struct session *s, const struct snapshot *a,
                per(system * 1e6, counted), (user + system) / seconds,
                (unsigned long)a->broker.rss_kib, (unsigned long)b->broker.rss_kib,
                (unsigned long)b->broker.peak_kib);
+    if (o->disk_stat)
+        printf("\"disk_bytes\": %lu, \"disk_writes\": %lu, \"disk_flushes\": %lu, ",
+               (unsigned long)(b->disk.bytes - a->disk.bytes),
+               (unsigned long)(b->disk.writes - a->disk.writes),
+               (unsigned long)(b->disk.flushes - a->disk.flushes));
     printf("\"loadgen_cpu_us\": %.4f, \"latency_us\": {\"p50\": %.1f, \"p99\": %.1f, "
            "\"p999\": %.1f, \"max\": %.1f, \"count\": %lu}, ",
            per((b->own_cpu_s - a->own_cpu_s) * 1e6, counted),
@@ -154,5 +166,9 @@ int main(int argc, char **argv)
     if (options_parse(&options, argc, argv))
         return 2;
     allow_many_sockets();
-    return options.load == LOAD_IDLE ? idle_run(&options) : run_session(&options);
+    if (options.load == LOAD_IDLE)
+        return idle_run(&options);
+    if (options.load == LOAD_PEEK)
+        return peek_run(&options);
+    return options.load == LOAD_DISK ? disk_run(&options) : run_session(&options);
 }

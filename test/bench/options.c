@@ -31,6 +31,16 @@ static const struct {
     [LOAD_CONFIRM] = {"confirm",
                       "publisher confirms; time from send to confirm",
                       {.window = 1000, .prefetch = 1000, .ack_every = 100}},
+    [LOAD_FILL] = {"fill",
+                   "publish --messages into --queue, wait for the confirms, leave them there",
+                   {.window = 5000, .no_consume = true, .persistent = true, .size = 100}},
+    [LOAD_DRAIN] = {"drain",
+                    "take the --messages that fill left in --queue, and delete it",
+                    {.prefetch = 1000, .ack_every = 100, .persistent = true, .size = 100}},
+    [LOAD_PEEK] = {"peek",
+                   "wait for a broker that starts, and for the first message of --queue",
+                   {.persistent = true}},
+    [LOAD_DISK] = {"disk", "write and fdatasync in turn (--file), without a broker", {0}},
 };
 enum { LOADS = sizeof loads / sizeof loads[0] };
 
@@ -65,6 +75,12 @@ static const struct flag {
     {"--backlog", COUNT, FIELD(backlog), 1, UINT64_MAX, "deliveries under way at most (50000)"},
     {"--window", COUNT, FIELD(window), 0, 1 << 24, "unconfirmed messages of a producer"},
     {"--threads", COUNT, FIELD(threads), 1, 2, "2: one publishes, one consumes (2)"},
+    {"--queue", TEXT, FIELD(queue), 0, 0, "the queues' name up to their number (one of this run)"},
+    {"--queue-type", TEXT, FIELD(queue_type), 0, 0, "classic or quorum, where a broker has both"},
+    {"--own-queue", SWITCH, FIELD(own_queue), 0, 0,
+     "producer p publishes to queue p % queues only"},
+    {"--file", TEXT, FIELD(file), 0, 0, "for disk; removed in the end"},
+    {"--disk-stat", TEXT, FIELD(disk_stat), 0, 0, "the device's stat file, to count its writes"},
     {"--persistent", SWITCH, FIELD(persistent), 0, 0, "durable queues, delivery-mode 2"},
     {"--spin", SWITCH, FIELD(spin), 0, 0, "never sleep: poll sockets and clock"},
     {"--no-consume", SWITCH, FIELD(no_consume), 0, 0, "only publish (with a window)"},
@@ -95,7 +111,7 @@ static int set_load(struct options *o, const char *name)
         o->password = "guest";
         o->port = 5672;
         o->seconds = 5;
-        o->warmup = 1;
+        o->warmup = options_exact(o) ? 0 : 1;
         o->timeout = 30;
         o->backlog = 50000;
         o->producers = 1;
@@ -151,6 +167,14 @@ static int check(const struct options *o)
         wrong = "--keys must be a multiple of --queues, --bindings one of --keys";
     else if (o->no_consume && !o->window)
         wrong = "--no-consume needs a --window, or nothing bounds the queue";
+    else if (options_exact(o) && (!o->queue || !o->messages || o->messages % o->producers))
+        wrong = "needs --queue and --messages, a multiple of --producers";
+    else if (o->load == LOAD_PEEK && !o->queue)
+        wrong = "peek needs a --queue";
+    else if (o->load == LOAD_DISK && !o->file)
+        wrong = "disk needs a --file";
+    else if (o->own_queue && (o->load == LOAD_TOPIC || o->load == LOAD_FANOUT))
+        wrong = "--own-queue is for loads without an exchange";
     else if (o->prefetch && o->ack_every > o->prefetch)
         wrong = "--ack-every beyond --prefetch would wait forever";
     if (wrong)

@@ -15,6 +15,10 @@ enum load {
     LOAD_ECHO,
     LOAD_IDLE,
     LOAD_CONFIRM,
+    LOAD_FILL,
+    LOAD_DRAIN,
+    LOAD_PEEK,
+    LOAD_DISK,
 };
 
 struct options {
@@ -22,11 +26,11 @@ struct options {
     const char *load_name;
     const char *host, *user, *password;
     uint64_t port;
-    uint64_t pid;                            // the broker to measure; 0 = none
-    uint64_t messages;                       // measured ones; 0 = by time
-    double seconds, warmup;                  // measured time, and time before it
-    double timeout;                          // without progress, then the run has failed
-    uint64_t size;                           // of a body
+    uint64_t pid;           // the broker to measure; 0 = none
+    uint64_t messages;      // measured ones, for fill and drain all there are; 0 = by time
+    double seconds, warmup; // measured time, and time before it
+    double timeout;         // without progress, then the run has failed
+    uint64_t size;          // of a body
     uint64_t queues, producers, connections; // connections: of consumers, or idle ones
     uint64_t prefetch, ack_every;            // 0 = auto-ack
     uint64_t bindings, keys;                 // of the topic exchange
@@ -34,8 +38,18 @@ struct options {
     uint64_t backlog; // deliveries under way at most, so that queues stay short
     uint64_t window;  // unconfirmed messages of a producer; 0 = no confirms
     uint64_t threads;
-    bool persistent, spin, no_consume;
+    const char *queue;      // the queues' name up to their number; NULL = one of this run only
+    const char *queue_type; // x-queue-type, or NULL
+    const char *file;       // that the load `disk` writes; it is removed in the end
+    const char *disk_stat;  // of the device that the broker writes to: /sys/dev/block/M:N/stat
+    bool persistent, spin, no_consume, own_queue;
 };
+
+// Does the load count all messages from the first on, so that their number is known before?
+static inline bool options_exact(const struct options *o)
+{
+    return o->load == LOAD_FILL || o->load == LOAD_DRAIN;
+}
 
 // Fills *o. Prints what is wrong, or the help, to stderr and returns -1 when the run is not to go
 // on.

@@ -17,30 +17,33 @@ static void *allocate(size_t count, size_t size)
     return p;
 }
 
-// Whole rounds through the keys, so that message number s has key s % keys at any place.
+// Whole rounds through the keys, so that message number s has key s % keys at any place. More than
+// the window is never written at once.
 static void write_script(struct publisher *p, const struct options *o, const struct topology *t,
                          bool raw)
 {
     uint8_t *body = allocate(1, o->size);
     for (size_t i = 0; i < o->size; i++)
         body[i] = (uint8_t)(i * 7);
+    size_t keys_count;
+    char *const *keys = topology_keys(t, p->producer, &keys_count);
     do {
         size_t from = p->count;
-        p->count += t->keys_count;
+        p->count += keys_count;
         p->ends = reallocarray(p->ends, p->count, sizeof *p->ends);
         p->bodies = reallocarray(p->bodies, p->count, sizeof *p->bodies);
         if (!p->ends || !p->bodies)
             abort();
-        for (size_t k = 0; k < t->keys_count; k++) {
+        for (size_t k = 0; k < keys_count; k++) {
             p->bodies[from + k] = p->script.len;
             if (raw)
                 bytes_append(&p->script, body, o->size);
             else
-                p->bodies[from + k] = put_publish(&p->script, CHANNEL, t->exchange, t->keys[k],
+                p->bodies[from + k] = put_publish(&p->script, CHANNEL, t->exchange, keys[k],
                                                   o->persistent, body, o->size);
             p->ends[from + k] = p->script.len;
         }
-    } while (p->script.len < WRITE_SIZE);
+    } while (p->script.len < WRITE_SIZE && (!p->window || p->count < p->window));
     free(body);
 }
 
@@ -96,7 +99,7 @@ static bool prepare_next(struct publisher *p)
 {
     if (p->stopped)
         return false;
-    if (p->run->phase >= PHASE_DRAIN) {
+    if (p->run->phase >= PHASE_DRAIN || (p->run->limit && p->next_number == p->run->limit)) {
         p->stopped = true;
         p->run->publishing--;
         return false;
@@ -108,6 +111,8 @@ static bool prepare_next(struct publisher *p)
         uint64_t open = p->window - (p->unconfirmed_end - p->unconfirmed_from);
         limit = limit < open ? limit : open;
     }
+    if (p->run->limit && limit > p->run->limit - p->next_number)
+        limit = p->run->limit - p->next_number;
     if (limit)
         prepare(p, limit, now);
     return limit > 0;

@@ -20,6 +20,7 @@ struct run {
     uint64_t backlog;     // publishers wait while so many deliveries are under way
     bool consuming;       // false: the backlog is not bounded
     bool record_all;      // every message's latency, not one of each batch
+    uint64_t limit;       // messages of a producer; 0 = until the drain
     uint64_t interval_ns; // between two messages; 0 = unpaced
     bool spin;
     int wake_fds[2]; // one eventfd to a worker

@@ -23,10 +23,11 @@ static void init_run(struct session *s)
     s->run.backlog = o->backlog;
     s->run.consuming = !o->no_consume;
     s->run.record_all = o->rate > 0;
+    s->run.limit = o->load == LOAD_FILL ? o->messages / o->producers : 0;
     s->run.interval_ns = o->rate ? o->producers * 1000000000u / o->rate : 0;
     s->run.spin = o->spin;
     s->run.workers = (unsigned)o->threads;
-    s->run.publishing = (unsigned)o->producers;
+    s->run.publishing = (unsigned)s->publishers_count;
     for (unsigned i = 0; i < s->run.workers; i++)
         s->run.wake_fds[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 }
@@ -63,6 +64,9 @@ static int open_consumers(struct session *s)
             size_t q = k * o->connections + i;
             checker_init(&r->consumers[k], o->producers, topology_first(&s->topology, q),
                          s->topology.stride);
+            for (size_t p = 0; p < o->producers; p++)
+                if (!topology_joins(&s->topology, p, q))
+                    checker_exclude(&r->consumers[k], p);
             receiver_tag(k, tag);
             if (client_consume(&l->client, s->topology.queues[q], tag, o->ack_every == 0))
                 return fail(s, &l->client);
@@ -74,7 +78,7 @@ static int open_consumers(struct session *s)
 static int open_producers(struct session *s)
 {
     const struct options *o = s->options;
-    for (size_t i = 0; i < o->producers; i++) {
+    for (size_t i = 0; i < s->publishers_count; i++) {
         struct link *l = &s->links[s->receivers_count + i];
         publisher_init(&s->publishers[i], &s->run, o, &s->topology, i, false);
         l->publisher = &s->publishers[i];
@@ -106,9 +110,10 @@ int session_open(struct session *s, const struct options *o)
     bool echo = o->load == LOAD_ECHO;
     *s = (struct session){.options = o, .control.fd = -1};
     s->receivers_count = echo ? 1 : o->no_consume ? 0 : o->connections;
-    s->links_count = echo ? 1 : s->receivers_count + o->producers;
+    s->publishers_count = o->load == LOAD_DRAIN ? 0 : o->producers;
+    s->links_count = echo ? 1 : s->receivers_count + s->publishers_count;
     s->links = allocate(s->links_count, sizeof *s->links);
-    s->publishers = allocate(o->producers, sizeof *s->publishers);
+    s->publishers = allocate(s->publishers_count, sizeof *s->publishers);
     s->receivers = allocate(s->receivers_count, sizeof *s->receivers);
     for (size_t i = 0; i < s->links_count; i++)
         s->links[i].client.fd = -1;
@@ -118,6 +123,8 @@ int session_open(struct session *s, const struct options *o)
         return open_echo(s);
     if (open_client(s, &s->control))
         return -1;
+    if (o->load == LOAD_DRAIN)
+        s->run.sent = o->messages; // by an earlier run
     if (topology_declare(&s->topology, o, &s->control))
         return fail(s, &s->control);
     return open_consumers(s) || open_producers(s) ? -1 : 0;
@@ -157,7 +164,8 @@ struct verdict session_verdict(const struct session *s)
     struct verdict v = {0};
     uint64_t *sent = allocate(s->options->producers, sizeof *sent);
     for (size_t p = 0; p < s->options->producers; p++)
-        sent[p] = s->publishers[p].next_number;
+        sent[p] = p < s->publishers_count ? s->publishers[p].next_number
+                                          : s->options->messages / s->options->producers;
     for (size_t i = 0; i < s->receivers_count; i++) {
         const struct receiver *r = &s->receivers[i];
         for (size_t k = 0; k < r->consumers_count; k++) {
@@ -174,7 +182,7 @@ void session_latency(const struct session *s, struct histogram *into)
 {
     for (size_t i = 0; i < s->receivers_count && !s->options->window; i++)
         histogram_merge(into, s->receivers[i].latency);
-    for (size_t p = 0; p < s->options->producers && s->options->window; p++)
+    for (size_t p = 0; p < s->publishers_count && s->options->window; p++)
         histogram_merge(into, s->publishers[p].latency);
 }
 
@@ -202,12 +210,14 @@ long session_close(struct session *s)
         long more = close_link(s, &s->links[i]);
         late = more < 0 || late < 0 ? -1 : late + more;
     }
-    if (s->control.fd >= 0 && !s->control.error[0] && topology_delete(&s->topology, &s->control))
+    bool deletes = s->options->load != LOAD_FILL;
+    if (s->control.fd >= 0 && !s->control.error[0] && deletes &&
+        topology_delete(&s->topology, &s->control))
         late = fail(s, &s->control);
     client_close(&s->control);
     if (s->echo_pid > 0)
         echo_wait(s->echo_pid);
-    for (size_t p = 0; p < s->options->producers; p++)
+    for (size_t p = 0; p < s->publishers_count; p++)
         publisher_fini(&s->publishers[p]);
     for (size_t i = 0; i < s->receivers_count; i++)
         receiver_fini(&s->receivers[i]);

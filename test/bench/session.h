@@ -14,7 +14,7 @@ struct session {
     struct topology topology;
     struct client control; // declares and deletes
     struct link *links;    // consumers first, then producers; for the echo one that is both
-    size_t links_count, receivers_count;
+    size_t links_count, receivers_count, publishers_count;
     struct publisher *publishers;
     struct receiver *receivers;
     struct worker workers[2];

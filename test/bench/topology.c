@@ -34,14 +34,16 @@ void topology_init(struct topology *t, const struct options *o)
     *t = (struct topology){0};
     t->queues_count = o->queues;
     t->keys_count = topic ? o->keys : fanout ? 1 : o->queues;
-    t->stride = fanout ? 1 : o->queues;
+    t->own = o->own_queue;
+    t->stride = fanout || t->own ? 1 : o->queues;
     t->copies = fanout ? o->queues : 1;
     t->queues = name_list(t->queues_count);
     t->keys = name_list(t->keys_count);
     if (topic || fanout)
         snprintf(t->exchange, sizeof t->exchange, "bench.%d.x", (int)getpid());
     for (size_t q = 0; q < t->queues_count; q++)
-        t->queues[q] = name("bench.%d.%zu", (int)getpid(), q);
+        t->queues[q] = o->queue ? name("%s.%zu", o->queue, q)
+                                : name("bench.%d.%zu", (int)getpid(), q);
     for (size_t k = 0; k < t->keys_count; k++)
         t->keys[k] = topic    ? name("a.g%zu.k%zu.t", k % 10, k * (o->bindings / o->keys))
                      : fanout ? name("%s", "")
@@ -61,6 +63,17 @@ void topology_fini(struct topology *t)
 uint64_t topology_first(const struct topology *t, size_t queue)
 {
     return t->stride == 1 ? 0 : queue;
+}
+
+char *const *topology_keys(const struct topology *t, size_t producer, size_t *count)
+{
+    *count = t->own ? 1 : t->keys_count;
+    return t->own ? &t->keys[producer % t->keys_count] : t->keys;
+}
+
+bool topology_joins(const struct topology *t, size_t producer, size_t queue)
+{
+    return !t->own || producer % t->keys_count == queue;
 }
 
 // Binding b is the only one for words k<b>; each group of bindings / keys has one that is in use
@@ -94,7 +107,7 @@ int topology_declare(const struct topology *t, const struct options *o, struct c
         client_exchange_declare(control, t->exchange, o->load == LOAD_FANOUT ? "fanout" : "topic"))
         return -1;
     for (size_t q = 0; q < t->queues_count; q++)
-        if (client_queue_declare(control, t->queues[q], o->persistent))
+        if (client_queue_declare(control, t->queues[q], o->persistent, o->queue_type))
             return -1;
     if (o->load == LOAD_FANOUT)
         for (size_t q = 0; q < t->queues_count; q++)
@@ -102,7 +115,7 @@ int topology_declare(const struct topology *t, const struct options *o, struct c
     else if (o->load == LOAD_TOPIC)
         bind_topic(t, o, control);
     // An answered method after the bindings: they are done when it is.
-    return client_queue_declare(control, t->queues[0], o->persistent);
+    return client_queue_declare(control, t->queues[0], o->persistent, o->queue_type);
 }
 
 int topology_delete(const struct topology *t, struct client *control)

@@ -4,6 +4,7 @@
 //
 // A producer's message number s is published with keys[s % keys_count]. Queue q gets the numbers
 // q, q + stride, q + 2 stride...; with a fanout exchange the stride is 1 and each queue gets all.
+// With --own-queue producer p has keys[p % keys_count] alone, and the stride is 1.
 #pragma once
 
 #include "client.h"
@@ -15,6 +16,7 @@ struct topology {
     size_t queues_count, keys_count;
     uint64_t stride;
     uint64_t copies; // deliveries of one message
+    bool own;        // a producer has one key only
 };
 
 // Makes the names; declares nothing.
@@ -23,6 +25,12 @@ void topology_fini(struct topology *t);
 
 // The first message number that queue `queue` gets.
 uint64_t topology_first(const struct topology *t, size_t queue);
+
+// The keys that `producer` publishes with in turn; borrowed.
+char *const *topology_keys(const struct topology *t, size_t producer, size_t *count);
+
+// Does anything that `producer` publishes go to `queue`?
+bool topology_joins(const struct topology *t, size_t producer, size_t queue);
 
 // Through `control`; -1 with control->error set.
 int topology_declare(const struct topology *t, const struct options *o, struct client *control);

@@ -110,6 +110,36 @@ static void send_acks(struct worker *w, struct link *l)
     watch(w, l);
 }
 
+// Takes `len` bytes in the worker's buffer: whole frames, and the start of one, which is kept.
+static void on_input(struct worker *w, struct link *l, size_t len)
+{
+    if (l->receiver)
+        receiver_batch_begin(l->receiver);
+    long used = on_bytes(w, l, w->buffer, len);
+    if (used < 0)
+        return;
+    l->tail.len = 0;
+    bytes_append(&l->tail, w->buffer + used, len - (size_t)used);
+    if (l->receiver) {
+        receiver_batch_end(l->receiver);
+        send_acks(w, l);
+    }
+}
+
+// Deliveries may have come right behind the answer to basic.consume: the client read them.
+static void on_leftover(struct worker *w, struct link *l)
+{
+    struct bytes *in = &l->client.in;
+    size_t len = in->len - l->client.in_at;
+    if (len > READ_SIZE) {
+        run_fail(w->run, "the client read too far ahead");
+        return;
+    }
+    memcpy(w->buffer, in->data + l->client.in_at, len);
+    in->len = l->client.in_at = 0;
+    on_input(w, l, len);
+}
+
 // The tail of the last read goes before the new bytes, so that frames are always whole in the
 // buffer; it is shorter than a frame.
 static void on_readable(struct worker *w, struct link *l)
@@ -124,18 +154,7 @@ static void on_readable(struct worker *w, struct link *l)
     }
     if (len)
         memcpy(w->buffer, l->tail.data, len);
-    len += (size_t)n;
-    if (l->receiver)
-        receiver_batch_begin(l->receiver);
-    long used = on_bytes(w, l, w->buffer, len);
-    if (used < 0)
-        return;
-    l->tail.len = 0;
-    bytes_append(&l->tail, w->buffer + used, len - (size_t)used);
-    if (l->receiver) {
-        receiver_batch_end(l->receiver);
-        send_acks(w, l);
-    }
+    on_input(w, l, len + (size_t)n);
 }
 
 static bool publish(struct worker *w)
@@ -176,6 +195,9 @@ static void *work(void *arg)
 {
     struct worker *w = arg;
     struct epoll_event events[EVENTS];
+    for (size_t i = 0; i < w->links_count && !w->run->failed; i++)
+        if (w->links[i]->client.in.len > w->links[i]->client.in_at)
+            on_leftover(w, w->links[i]);
     while (w->run->phase != PHASE_QUIT && !w->run->failed) {
         bool busy = publish(w) || w->run->spin;
         int n = epoll_wait(w->epoll_fd, events, EVENTS, busy ? 0 : -1);

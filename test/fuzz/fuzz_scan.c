@@ -104,19 +104,22 @@ static void no_random(void *context, void *to, size_t size)
     memset(to, 0, size);
 }
 
-/* Messages come in order, below the position of the next. */
-static uint64_t drain(struct engine *engine)
+/* Messages come in order, below the position of the next; how many there are. */
+static uint64_t count_messages(const struct engine *engine, struct recovery *recovery)
 {
     uint64_t count = 0;
     struct vhost *vhost = map_get(&engine->vhosts, SLICE_LITERAL("/"));
     uint32_t at = 0;
     for (struct queue *queue; (queue = map_next(&vhost->queues, &at)) != NULL;) {
-        uint64_t next = 0;
-        for (struct returned_entry entry; queue_take(queue, &entry); count++) {
-            CHECK(entry.position >= next && entry.position < queue->next_position);
-            next = entry.position + 1;
-            queue_settle(queue, entry.position, entry.message);
+        struct inventory_queue *stored = inventory_find(&recovery->inventory, queue->id);
+        struct inventory_place place = {0};
+        uint64_t position = 0, before = count;
+        CHECK(stored != NULL);
+        for (; inventory_next(stored, position, &place); count++) {
+            CHECK(place.position >= position && place.position < queue->next_position);
+            position = place.position + 1;
         }
+        CHECK(count - before == queue_depth(queue));
     }
     return count;
 }
@@ -136,11 +139,12 @@ static struct recovery recover(void)
                                                                .route_cache_entries = 16});
     int status = recovery_run(&io, engine, &recovery);
     if (status == 0)
-        CHECK(drain(engine) == recovery.messages);
+        CHECK(count_messages(engine, &recovery) == recovery.messages);
     else
         CHECK(status < 0 && recovery.scan.error[0] != '\0');
     CHECK(status != 0 || recovery.scan.known_lsn <= recovery.scan.end_lsn);
     engine_free(engine);
+    recovery_fini(&recovery);
     return recovery;
 }
 

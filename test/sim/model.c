@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_sim_model [--seed N] [--steps N] [--seconds N] [--canary] [--trace]: random operations on
+ * test_sim_model [--seed N] [--steps N] [--seconds N] [--watermark BYTES] [--canary] [--trace]:
+ * random operations on
  * the engine and on a model of it. Without a seed, one of the clock; it is printed. --canary: the
  * store says that all is durable before it is; the checks must notice, and the exit status is 1.
  */
@@ -16,7 +17,7 @@
 #include "server/base/mem.h"
 
 struct options {
-    uint64_t seed, steps;
+    uint64_t seed, steps, watermark;
     double seconds;
     bool canary, trace;
 };
@@ -41,14 +42,24 @@ static uint64_t lie(struct store *store)
 
 static void start(struct model *model, const struct options *options)
 {
-    *model = (struct model){.random = options->seed, .canary = options->canary};
+    *model = (struct model){.random = options->seed, .canary = options->canary, .following = NONE};
     harness_init(&model->harness, options->seed);
     model->harness.store.patient = true;
     if (options->canary)
         model->harness.store.store.flush = lie;
+    if (options->watermark > 0)
+        paging_start(model, options->watermark);
     model->durable_lsn = model->harness.store.durable_lsn;
     model->counters = model->harness.engine->counters;
     state_init(model);
+}
+
+static void check_step(struct model *model)
+{
+    store_follow(model);
+    hold_resolve(model);
+    check_seen(model);
+    check_state(model);
 }
 
 static void run_step(struct model *model, bool trace)
@@ -56,9 +67,7 @@ static void run_step(struct model *model, bool trace)
     model_operate(model);
     if (trace)
         printf("%" PRIu64 " %s\n", model->step, model->operation);
-    check_seen(model);
-    check_state(model);
-    store_follow(model);
+    check_step(model);
     if (model->step % 16 == 0)
         store_compare(model);
 }
@@ -66,6 +75,9 @@ static void run_step(struct model *model, bool trace)
 /* Everybody goes; what is left of their messages is at home then. */
 static void finish(struct model *model)
 {
+    hold_begin_deferred(model);
+    hold_release(model);
+    check_step(model); /* nobody is held */
     for (int s = 0; s < SESSIONS; s++)
         if (model->sessions[s].client != NULL) {
             snprintf(model->operation, sizeof model->operation, "the end of session %d", s);
@@ -74,22 +86,26 @@ static void finish(struct model *model)
             model_expect(model, s, 0, METHOD_NONE);
             model->counters.sessions_closed++;
             client_close(model->sessions[s].client);
-            check_seen(model);
-            check_state(model);
-            store_follow(model);
+            paging_leave(model);
+            check_step(model);
             store_compare(model);
         }
     harness_fini(&model->harness);
     state_fini(model);
     store_fini(model);
+    if (model->pages)
+        shelf_fini(&model->shelf);
 }
 
 static struct options read_options(int argc, char **argv)
 {
-    static const struct option known[] = {
-        {"seed", required_argument, NULL, 's'},    {"steps", required_argument, NULL, 'n'},
-        {"seconds", required_argument, NULL, 't'}, {"canary", no_argument, NULL, 'c'},
-        {"trace", no_argument, NULL, 'v'},         {NULL, 0, NULL, 0}};
+    static const struct option known[] = {{"seed", required_argument, NULL, 's'},
+                                          {"steps", required_argument, NULL, 'n'},
+                                          {"seconds", required_argument, NULL, 't'},
+                                          {"canary", no_argument, NULL, 'c'},
+                                          {"trace", no_argument, NULL, 'v'},
+                                          {"watermark", required_argument, NULL, 'w'},
+                                          {NULL, 0, NULL, 0}};
     struct options options = {.seed = (uint64_t)time(NULL), .steps = 100000, .seconds = 60};
     for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         if (c == 's')
@@ -102,6 +118,8 @@ static struct options read_options(int argc, char **argv)
             options.canary = true;
         else if (c == 'v')
             options.trace = true;
+        else if (c == 'w')
+            options.watermark = strtoull(optarg, NULL, 0);
         else
             exit(2);
     }
@@ -122,9 +140,17 @@ int main(int argc, char **argv)
             break;
     }
     printf("steps %" PRIu64 ": deliveries %" PRIu64 ", confirms %" PRIu64 ", commits %" PRIu64
-           ", returns %" PRIu64 ", errors %" PRIu64 ", clogs %" PRIu64 ", deepest %" PRIu64 "\n",
+           ", returns %" PRIu64 ", errors %" PRIu64 ", clogs %" PRIu64 ", deepest %" PRIu64
+           ", replies that waited %" PRIu64 " (%" PRIu64 " behind another), deferred %" PRIu64 "\n",
            model->step - 1, model->deliveries, model->confirms, model->commits, model->returns,
-           model->errors, model->clogs, model->deepest);
+           model->errors, model->clogs, model->deepest, model->waited, model->followed,
+           model->deferred);
+    if (model->pages)
+        printf("paged out %" PRIu64 ", in %" PRIu64 ", deepest %" PRIu64 ", fetches %" PRIu64
+               ", gets that waited %" PRIu64 "\n",
+               model->harness.engine->counters.messages_paged_out,
+               model->harness.engine->counters.messages_paged_in, model->deepest_cold,
+               model->shelf.fetched, model->gets_waited);
     finish(model);
     mem_free(model);
     return 0;

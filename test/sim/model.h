@@ -11,6 +11,8 @@
  *   model_state.c  queues, exchanges, bindings, channels coming and going; routing
  *   model_check.c  what clients saw; what must hold after each step
  *   model_store.c  what the store was told
+ *   model_hold.c   sessions that are held while replies wait for the store
+ *   model_paging.c messages that leave memory; basic.get of those
  */
 #ifndef STOATMQ_TEST_SIM_MODEL_H
 #define STOATMQ_TEST_SIM_MODEL_H
@@ -26,6 +28,7 @@ enum {
     FIRST_OWN_EXCHANGE = 5,
     BINDINGS_MAX = 256,
     EXPECTED_MAX = 256,
+    WAITING_MAX = 64,
     KEYS = 18,         /* texts of model_keys; */
     PUBLISH_KEYS = 10, /* the first of them are used for publishing */
     HEADERS = 7,       /* choices of a message's headers, and of a binding's arguments */
@@ -99,14 +102,6 @@ struct m_channel {
     size_t tx_count, tx_capacity;
 };
 
-struct m_session {
-    struct client *client; /* NULL: not connected */
-    bool closed;           /* by a connection.close: what still comes is dropped */
-    bool clogged;
-    uint64_t unwritten, unwritten_max;
-    struct m_channel channels[CHANNELS + 1];
-};
-
 /* What a client must see, beside deliveries. */
 struct m_expected {
     int session;
@@ -115,9 +110,34 @@ struct m_expected {
     uint64_t number;   /* reply code, delivery tag, message count */
     uint32_t consumers;
     int queue, tag;
-    bool flag; /* redelivered, multiple */
+    bool flag;    /* redelivered, multiple */
+    bool durable; /* about something durable: not before the topology as it is then is that */
+    bool due;     /* has waited long enough */
     struct m_message message;
     bool seen;
+};
+
+struct m_waiting {
+    struct m_expected expected;
+    uint64_t lsn;
+};
+
+/* A basic.get whose message is not in memory. */
+struct m_get {
+    bool waits, no_ack;
+    uint16_t channel;
+    int queue;
+};
+
+struct m_session {
+    struct client *client; /* NULL: not connected */
+    bool closed;           /* by a connection.close: what still comes is dropped */
+    bool clogged;
+    uint64_t unwritten, unwritten_max;
+    struct m_waiting waiting[WAITING_MAX]; /* in order; it is held while there are any */
+    size_t waiting_count;
+    struct m_get get; /* it is held while that waits */
+    struct m_channel channels[CHANNELS + 1];
 };
 
 /* A STORE_MESSAGE that must be told next. */
@@ -142,6 +162,7 @@ struct m_image {
     struct m_binding bindings[BINDINGS_MAX];
     size_t binding_count;
     bool in_tx;
+    size_t tx_records; /* since its beginning */
 };
 
 struct model {
@@ -161,11 +182,19 @@ struct model {
     struct m_stored stored[EXPECTED_MAX];
     size_t stored_count, stored_seen;
     uint64_t stored_lsn;          /* of the last */
-    struct m_channel *committing; /* its settlements happen when commit-ok is seen */
-    uint64_t durable_lsn;         /* what the engine was told */
+    struct m_channel *committing; /* its settlements happen when the commit is stored or answered */
+    uint64_t commit_lsn, commit_order; /* of this step's commit, as the store was told; or 0 */
+    uint64_t topology_lsn;             /* of the last record about the topology */
+    uint64_t durable_lsn;              /* what the engine was told */
+    int following;  /* session whose operation happens though its replies wait, or NONE */
+    bool releasing; /* the operation waits until its session is released */
     struct m_image image;
     struct counters counters;
     uint64_t deliveries, confirms, returns, errors, deepest, clogs, commits; /* for the summary */
+    uint64_t waited, followed, deferred;
+    bool pages;         /* messages leave memory, and are on */
+    struct shelf shelf; /* this */
+    uint64_t gets_waited, deepest_cold;
 };
 
 extern const char *const model_keys[KEYS];
@@ -242,6 +271,39 @@ void model_operate(struct model *model);
 
 struct m_expected *model_expect(struct model *model, int session, uint16_t channel,
                                 enum method_id id);
+
+/* --- model_hold.c ---------------------------------------------------------------------------- */
+
+/* What is expected and must wait for the store waits from now on. */
+void hold_resolve(struct model *model);
+
+/* The end of a tick: confirms and replies that are due are expected. */
+void hold_expect_due(struct model *model);
+
+/* What comes next is to be deferred: its session is held, until all is durable and hold_release. */
+void hold_begin_deferred(struct model *model);
+
+/* The session is released, and what was deferred happens, if that has not been done. */
+void hold_release(struct model *model);
+
+/* --- model_paging.c -------------------------------------------------------------------------- */
+
+/* From now on messages leave memory when they take more than WATERMARK bytes. */
+void paging_start(struct model *model, uint64_t watermark);
+
+/* Before a tick: time goes on. */
+void paging_tick(struct model *model);
+
+/* Does a message of QUEUE wait for the store, so that consumers that may take it wait as well? */
+bool paging_keeps_waiting(const struct queue *queue);
+
+/* Method ID comes on CHANNEL of SESSION: if that is the answer of a basic.get that waits, it is to
+ * be what that would get now. */
+void paging_resolve(struct model *model, int session, uint16_t channel, enum method_id id);
+
+/* Behind the end of a connection whose session may be held. */
+void paging_leave(struct model *model);
+void paging_check(struct model *model);
 
 /* --- model_check.c --------------------------------------------------------------------------- */
 

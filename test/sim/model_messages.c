@@ -107,16 +107,15 @@ void op_publish(struct place *p)
     state_publish(model, p->session, p->number, &message);
     bool is_stored = model->stored_count > 0;
     send_message(p, &message);
+    hold_release(model);
     store_follow(model);
     if (p->channel->mode == CHANNEL_CONFIRM)
         count_publish(p->channel, is_stored ? model->stored_lsn : 0);
 }
 
-void op_get(struct place *p)
+void expect_get(struct place *p, int q, bool no_ack)
 {
     struct model *model = p->model;
-    int q = choose_queue(p);
-    bool no_ack = one_in(model, 3);
     struct m_queue *queue = &model->queues[q];
     uint16_t code = queue_error(p, q);
     if (code != 0) {
@@ -138,6 +137,14 @@ void op_get(struct place *p)
             queue->unacked++;
         }
     }
+}
+
+void op_get(struct place *p)
+{
+    int q = choose_queue(p);
+    bool no_ack = one_in(p->model, 3);
+    if (!paging_wait(p, q, no_ack))
+        expect_get(p, q, no_ack);
     client_get(p->at->client, p->number, queue_name(q), no_ack);
 }
 

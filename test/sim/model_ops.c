@@ -169,11 +169,13 @@ static void op_close_connection(struct place *p)
 
 static void op_disconnect(struct place *p)
 {
+    p->at->waiting_count = 0; /* nobody is there to be answered */
     if (!p->at->closed)
         state_close_session(p->model, p->session);
     model_expect(p->model, p->session, 0, METHOD_NONE);
     p->model->counters.sessions_closed++;
     client_close(p->at->client);
+    paging_leave(p->model);
 }
 
 static void op_connect(struct place *p)
@@ -214,11 +216,8 @@ static void op_sync(struct model *model)
 static void op_tick(struct model *model)
 {
     model->durable_lsn = model->harness.store.durable_lsn;
-    for (int s = 0; s < SESSIONS; s++)
-        for (uint16_t c = 1; c <= CHANNELS; c++)
-            if (model->sessions[s].channels[c].open &&
-                model->sessions[s].channels[c].mode == CHANNEL_CONFIRM)
-                state_confirm(model, s, c);
+    hold_expect_due(model);
+    paging_tick(model);
     harness_tick(&model->harness);
 }
 
@@ -228,30 +227,41 @@ static const struct {
     unsigned weight;
     const char *name;
     void (*operate)(struct place *place);
+    enum { WHEN_FREE, BEHIND, ALWAYS } when; /* is it done while replies of the session wait? */
 } operations[] = {
-    {300, "publish", op_publish},
-    {60, "get", op_get},
-    {60, "consume", op_consume},
-    {30, "cancel", op_cancel},
-    {300, "settle", op_settle},
-    {8, "recover", op_recover},
-    {20, "qos", op_qos},
-    {60, "queue.declare", op_declare_queue},
-    {8, "queue.purge", op_purge},
-    {10, "queue.delete", op_delete_queue},
-    {25, "exchange.declare", op_declare_exchange},
-    {8, "exchange.delete", op_delete_exchange},
-    {50, "bind", op_bind},
-    {25, "unbind", op_unbind},
-    {25, "select", op_select},
-    {25, "tx.commit", op_commit},
-    {6, "tx.rollback", op_rollback},
-    {4, "channel.close", op_close_channel},
-    {1, "fail", op_fail},
-    {1, "connection.close", op_close_connection},
-    {2, "disconnect", op_disconnect},
-    {90, "drain", op_drain},
+    {300, "publish", op_publish, WHEN_FREE},
+    {60, "get", op_get, WHEN_FREE},
+    {60, "consume", op_consume, WHEN_FREE},
+    {30, "cancel", op_cancel, WHEN_FREE},
+    {300, "settle", op_settle, WHEN_FREE},
+    {8, "recover", op_recover, WHEN_FREE},
+    {20, "qos", op_qos, WHEN_FREE},
+    {60, "queue.declare", op_declare_queue, BEHIND},
+    {8, "queue.purge", op_purge, WHEN_FREE},
+    {10, "queue.delete", op_delete_queue, BEHIND},
+    {25, "exchange.declare", op_declare_exchange, BEHIND},
+    {8, "exchange.delete", op_delete_exchange, BEHIND},
+    {50, "bind", op_bind, BEHIND},
+    {25, "unbind", op_unbind, BEHIND},
+    {25, "select", op_select, WHEN_FREE},
+    {25, "tx.commit", op_commit, WHEN_FREE},
+    {6, "tx.rollback", op_rollback, WHEN_FREE},
+    {4, "channel.close", op_close_channel, WHEN_FREE},
+    {1, "fail", op_fail, WHEN_FREE},
+    {1, "connection.close", op_close_connection, WHEN_FREE},
+    {2, "disconnect", op_disconnect, ALWAYS},
+    {90, "drain", op_drain, ALWAYS},
 };
+
+/* Has OPERATE done once the session is not held. */
+static void defer(struct place *p, void (*operate)(struct place *place))
+{
+    struct model *model = p->model;
+    hold_begin_deferred(model);
+    operate(p);
+    hold_release(model);
+    hold_expect_due(model); /* confirms of what has no record */
+}
 
 static void operate_on_channel(struct place *p)
 {
@@ -259,10 +269,25 @@ static void operate_on_channel(struct place *p)
     for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++)
         sum += operations[i].weight;
     uint32_t choice = below(p->model, sum);
+    if (p->model->pages && one_in(p->model, 2))
+        choice = below(p->model, 2) == 0 ? 0 : choice % 420; /* longer queues */
     size_t i = 0;
     for (; choice >= operations[i].weight; i++)
         choice -= operations[i].weight;
     name_operation(p->model, operations[i].name);
+    bool is_held = p->at->waiting_count > 0;
+    if (p->at->get.waits && operations[i].when != ALWAYS && operations[i].operate != op_disconnect)
+        return;
+    if (is_held && p->model->pages && operations[i].when == WHEN_FREE)
+        return; /* what is deferred would come behind deliveries of what was read */
+    if (is_held && operations[i].when == WHEN_FREE && one_in(p->model, 2))
+        return; /* so that others go on meanwhile */
+    if (is_held && (operations[i].when == WHEN_FREE || p->at->waiting_count > WAITING_MAX / 2)) {
+        defer(p, operations[i].operate);
+        return;
+    }
+    if (is_held && operations[i].when == BEHIND)
+        p->model->following = p->session;
     operations[i].operate(p);
 }
 
@@ -281,19 +306,26 @@ void model_operate(struct model *model)
     uint16_t number = (uint16_t)(1 + below(model, CHANNELS));
     struct place place = {model, s, number, &model->sessions[s],
                           &model->sessions[s].channels[number]};
+    void (*operate)(struct place *) = NULL;
     if (place.at->client == NULL) {
         name_operation(model, "connect");
-        op_connect(&place);
+        operate = op_connect;
     } else if (place.at->closed && one_in(model, 2)) {
         name_operation(model, "disconnect");
-        op_disconnect(&place);
+        operate = op_disconnect;
     } else if (place.at->closed || (!place.channel->open && one_in(model, 6))) {
         name_operation(model, "too late");
-        op_too_late(&place);
+        operate = op_too_late;
     } else if (!place.channel->open) {
         name_operation(model, "channel.open");
-        op_open_channel(&place);
-    } else {
-        operate_on_channel(&place);
+        operate = op_open_channel;
     }
+    if (operate == NULL)
+        operate_on_channel(&place);
+    else if (place.at->get.waits || (model->pages && place.at->waiting_count > 0))
+        return;
+    else if (place.at->waiting_count > 0 && operate != op_disconnect)
+        defer(&place, operate);
+    else
+        operate(&place);
 }

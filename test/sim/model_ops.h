@@ -38,6 +38,12 @@ void put_header(struct buf *table, const struct m_header *header);
 
 void send_message(struct place *p, const struct m_message *message);
 
+/* What basic.get of QUEUE gets now is expected. */
+void expect_get(struct place *p, int queue, bool no_ack);
+
+/* A basic.get of QUEUE: true when it has to wait. */
+bool paging_wait(struct place *p, int queue, bool no_ack);
+
 /* model_messages.c */
 void op_publish(struct place *p);
 void op_get(struct place *p);

@@ -67,6 +67,24 @@ static void add_item(struct model *model, int queue, uint64_t position)
         .position = position};
 }
 
+static void follow_settle(struct model *model, const struct fact *fact)
+{
+    int queue = find_queue(model, fact->name);
+    size_t settled = 0;
+    for (size_t i = 0; i < model->image.queues[queue].count;) {
+        struct m_image_item *item = &model->image.queues[queue].items[i];
+        if (item->position >= fact->position && item->position < fact->position + fact->span) {
+            remove_item(model, queue, item);
+            settled++;
+        } else {
+            i++;
+        }
+    }
+    if (model->pages ? settled + fact->settled_pages != fact->settled : settled != 1)
+        model_complain(model, "%zu messages of %s were settled from %" PRIu64 " on", settled,
+                       fact->name, fact->position);
+}
+
 static void follow_message(struct model *model, const struct fact *fact)
 {
     bool told[QUEUES] = {false};
@@ -176,17 +194,40 @@ static void follow_declaration(struct model *model, bool *declared, bool now, co
 
 /* --- all of it ------------------------------------------------------------------------------- */
 
+static void follow_transaction(struct model *model, const struct fact *fact)
+{
+    struct m_image *image = &model->image;
+    bool begins = fact->kind == STORE_TX_BEGIN;
+    if (image->in_tx == begins)
+        model_complain(model, "transactions in the store are nested or not begun");
+    if (!begins && image->tx_records == 0)
+        model_complain(model, "a transaction in the store has nothing in it");
+    image->in_tx = begins;
+    image->tx_records = 0;
+    if (begins)
+        return;
+    model->commit_lsn = fact->lsn;
+    model->commit_order = fact->order;
+}
+
+static bool is_topology(enum store_record_kind kind)
+{
+    return kind >= STORE_QUEUE_DECLARE && kind <= STORE_UNBIND;
+}
+
 static void follow(struct model *model, const struct fact *fact)
 {
     struct m_image *image = &model->image;
     struct m_binding binding;
     int index;
+    if (is_topology(fact->kind))
+        model->topology_lsn = fact->lsn;
     switch (fact->kind) {
     case STORE_MESSAGE:
         follow_message(model, fact);
         break;
     case STORE_SETTLE:
-        remove_item(model, find_queue(model, fact->name), need_item(model, fact));
+        follow_settle(model, fact);
         break;
     case STORE_REQUEUE:
         need_item(model, fact)->count = fact->delivery_count;
@@ -194,6 +235,8 @@ static void follow(struct model *model, const struct fact *fact)
     case STORE_QUEUE_DECLARE:
     case STORE_QUEUE_DELETE:
         index = find_queue(model, fact->name);
+        if (model->pages && fact->kind == STORE_QUEUE_DELETE && !image->queues[index].declared)
+            break; /* not durable, but it had messages there for the time being */
         follow_declaration(model, &image->queues[index].declared, fact->kind == STORE_QUEUE_DECLARE,
                            fact->name);
         image->queues[index].count = 0;
@@ -218,14 +261,15 @@ static void follow(struct model *model, const struct fact *fact)
         break;
     case STORE_TX_BEGIN:
     case STORE_TX_COMMIT:
-        if (image->in_tx == (fact->kind == STORE_TX_BEGIN))
-            model_complain(model, "transactions in the store are nested or not begun");
-        image->in_tx = fact->kind == STORE_TX_BEGIN;
-        break;
+        follow_transaction(model, fact);
+        return;
     case STORE_MOVED:
-    case STORE_PAGE:
+    case STORE_PAGE: /* a recovery would pass it over */
+        if (image->in_tx || !model->pages)
+            model_complain(model, "a message was paged");
         break;
     }
+    image->tx_records++;
 }
 
 void store_follow(struct model *model)

@@ -38,6 +38,7 @@ static void declare_in_model(struct place *p, int index, const struct method_que
     struct m_expected *ok = expect(p, METHOD_QUEUE_DECLARE_OK);
     ok->queue = index;
     ok->number = queue->ready_count;
+    ok->durable = queue->durable;
     ok->consumers = state_consumers(model, index);
 }
 
@@ -83,15 +84,17 @@ void op_delete_queue(struct place *p)
     bool if_unused = one_in(model, 8), if_empty = one_in(model, 8);
     uint16_t code = queue_error(p, q);
     uint64_t count = queue->ready_count;
+    bool durable = !queue->alive || queue->durable; /* one that is not there may have been */
     if (code == 0 && ((if_unused && state_consumers(model, q) > 0) || (if_empty && count > 0)))
         code = REPLY_PRECONDITION_FAILED;
-    if (code == REPLY_NOT_FOUND) {
-        expect(p, METHOD_QUEUE_DELETE_OK)->number = 0;
-    } else if (code != 0) {
+    if (code != 0 && code != REPLY_NOT_FOUND) {
         channel_error(p, code);
     } else {
-        state_delete_queue(model, q);
-        expect(p, METHOD_QUEUE_DELETE_OK)->number = count;
+        if (code == 0)
+            state_delete_queue(model, q);
+        struct m_expected *ok = expect(p, METHOD_QUEUE_DELETE_OK);
+        ok->number = code == 0 ? count : 0;
+        ok->durable = durable;
     }
     send(p, &(struct method){.id = METHOD_QUEUE_DELETE,
                              .queue_delete = {.queue = S(queue_name(q)),
@@ -124,12 +127,12 @@ void op_declare_exchange(struct place *p)
               exchange->internal != wanted.internal || exchange->kind != wanted.kind ||
               exchange->alternate != wanted.alternate))
         code = REPLY_PRECONDITION_FAILED;
+    if (code == 0 && !passive)
+        *exchange = wanted;
     if (code != 0)
         channel_error(p, code);
     else
-        expect(p, METHOD_EXCHANGE_DECLARE_OK);
-    if (code == 0 && !passive)
-        *exchange = wanted;
+        expect(p, METHOD_EXCHANGE_DECLARE_OK)->durable = exchange->durable;
     struct buf table = {0};
     if (wanted.alternate != NONE)
         table_put_longstr(&table, "alternate-exchange", S(exchange_name(wanted.alternate)));
@@ -154,9 +157,10 @@ void op_delete_exchange(struct place *p)
     if (model->exchanges[x].alive && if_unused && is_used) {
         channel_error(p, REPLY_PRECONDITION_FAILED);
     } else {
+        bool durable = !model->exchanges[x].alive || model->exchanges[x].durable;
         if (model->exchanges[x].alive)
             state_delete_exchange(model, x);
-        expect(p, METHOD_EXCHANGE_DELETE_OK);
+        expect(p, METHOD_EXCHANGE_DELETE_OK)->durable = durable;
     }
     send(p, &(struct method){
                 .id = METHOD_EXCHANGE_DELETE,
@@ -164,6 +168,14 @@ void op_delete_exchange(struct place *p)
 }
 
 /* --- bindings -------------------------------------------------------------------------------- */
+
+static bool is_durable(const struct model *model, const struct m_binding *binding)
+{
+    return model->exchanges[binding->source].durable &&
+           (binding->queue != NONE ? model->queues[binding->queue].durable
+                                   : model->exchanges[binding->exchange].durable);
+}
+
 /* An exchange to bind, not the default one: mostly one that is there. */
 static int choose_end(struct model *model)
 {
@@ -242,7 +254,8 @@ void op_bind(struct place *p)
     if (code != 0) {
         channel_error(p, code);
     } else {
-        expect(p, to_queue ? METHOD_QUEUE_BIND_OK : METHOD_EXCHANGE_BIND_OK);
+        expect(p, to_queue ? METHOD_QUEUE_BIND_OK : METHOD_EXCHANGE_BIND_OK)->durable = is_durable(
+            model, &binding);
         if (state_find_binding(model, &binding) == NONE)
             model->bindings[model->binding_count++] = binding;
     }
@@ -262,9 +275,10 @@ void op_unbind(struct place *p)
         channel_error(p, queue_error(p, binding.queue));
     } else {
         int index = state_find_binding(model, &binding);
+        bool durable = is_durable(model, &binding);
         if (index != NONE)
             state_remove_binding(model, (size_t)index);
-        expect(p, to_queue ? METHOD_QUEUE_UNBIND_OK : METHOD_EXCHANGE_UNBIND_OK);
+        expect(p, to_queue ? METHOD_QUEUE_UNBIND_OK : METHOD_EXCHANGE_UNBIND_OK)->durable = durable;
     }
     send_binding(p, &binding, false);
 }

@@ -76,6 +76,23 @@ static bool is_full(struct store *store)
     return power->inner.store.is_full(&power->inner.store);
 }
 
+static void fetch(struct store *store, const struct store_fetch *wanted)
+{
+    struct power *power = (struct power *)store;
+    power->inner.store.fetch(&power->inner.store, wanted);
+}
+
+static bool fetched(struct store *store, struct store_answer *answer)
+{
+    struct power *power = (struct power *)store;
+    return power->inner.store.fetched(&power->inner.store, answer);
+}
+
+static void nothing(void *context)
+{
+    (void)context;
+}
+
 /* --- recovery --------------------------------------------------------------------------------- */
 
 /* A broker that starts on DISK; IMAGE is what it finds. */
@@ -83,7 +100,7 @@ static void start(struct total *total, struct power *power, struct disk *disk, s
                   struct recovery *recovery, uint64_t operations)
 {
     struct store_ram nowhere;
-    *power = (struct power){.store = {append, flush, is_full, NULL, NULL},
+    *power = (struct power){.store = {append, flush, is_full, fetch, fetched},
                             .disk = disk,
                             .canary = total->options->canary,
                             .random = harness_random(&total->random)};
@@ -94,8 +111,15 @@ static void start(struct total *total, struct power *power, struct disk *disk, s
     *image = (struct image){0};
     if (recovery_run(disk_io(disk), power->harness.engine, recovery) < 0)
         complain(total, "the log is refused", operations, recovery->scan.error);
-    if (!image_of_engine(image, power->harness.engine))
-        complain(total, "a queue is not in order", operations, "");
+    power->keeper = keeper_new(&(struct keeper_config){.io = disk_io(disk),
+                                                       .inventory = &recovery->inventory,
+                                                       .checkpoint = recovery->checkpoint,
+                                                       .end_lsn = recovery->scan.end_lsn,
+                                                       .on_work = nothing},
+                               true);
+    recovery_fini(recovery);
+    if (!image_of_engine(image, power->harness.engine, power->keeper))
+        complain(total, "a queue is not as it should be", operations, "");
     power->harness.engine->store = &power->store;
     total->torn += recovery->scan.torn_lsn != 0;
     if (recovery->scan.segment_count > total->segments)
@@ -123,11 +147,6 @@ static size_t judge(const struct total *total, const struct ledger *ledger,
 
 /* --- a life ----------------------------------------------------------------------------------- */
 
-static void nothing(void *context)
-{
-    (void)context;
-}
-
 static int lying_sync(struct io *io, int file)
 {
     (void)io;
@@ -141,15 +160,14 @@ static bool open_log(struct power *power, const struct recovery *recovery)
                                        .epoch = recovery->scan.epoch + 1,
                                        .end_lsn = recovery->scan.end_lsn,
                                        .known_lsn = recovery->scan.known_lsn,
+                                       .keeper = power->keeper,
                                        .on_durable = nothing};
     int status;
-    if (recovery->scan.segment_count > 0)
-        memcpy(config.node_id, recovery->scan.node_id, NODE_ID_BYTES);
     if (power->canary == CANARY_SYNC)
         config.io->sync = lying_sync;
     power->log = commit_log_open(&config, true, &status);
     if (power->log != NULL)
-        store_log_init(&power->inner, power->log);
+        store_log_init(&power->inner, power->log, power->keeper);
     return power->log != NULL;
 }
 
@@ -180,6 +198,7 @@ static void stop(struct power *power)
         commit_log_close(power->log);
         store_log_fini(&power->inner);
     }
+    keeper_free(power->keeper);
     harness_fini(&power->harness);
 }
 
@@ -217,6 +236,7 @@ static void cut(struct total *total, const struct ledger *ledger, const struct d
         live_on(total, &power, &recovery, image, depth - 1);
     } else {
         image_fini(&image);
+        keeper_free(power.keeper);
         harness_fini(&power.harness);
     }
     disk_free(after);

@@ -40,9 +40,9 @@ struct image {
     uint64_t sum;
 };
 
-/* What is in ENGINE, whose messages are taken out and put back; complains to nobody but returns
- * false when a queue's order is wrong. */
-bool image_of_engine(struct image *image, struct engine *engine);
+/* What is in ENGINE, which was recovered just now; its messages are what KEEPER reads. Complains to
+ * nobody but returns false when a queue's order or depth is wrong, or a message cannot be read. */
+bool image_of_engine(struct image *image, struct engine *engine, struct keeper *keeper);
 void image_fini(struct image *image);
 
 /* Lists IMAGE on standard error. */
@@ -62,8 +62,9 @@ struct promise {
 struct ledger {
     struct image image;
     bool in_transaction;
-    uint64_t sum_before;  /* the transaction */
-    struct event *events; /* the first is the state at the start */
+    uint64_t sum_before;   /* the transaction */
+    size_t topology_event; /* the last about queues, exchanges and bindings of this life, or 0 */
+    struct event *events;  /* the first is the state at the start */
     size_t event_count, event_capacity;
     struct promise *promises; /* growing in both */
     size_t promise_count, promise_capacity;
@@ -90,7 +91,8 @@ void ledger_rewind(struct ledger *ledger, size_t event, struct image image);
 enum {
     POWER_QUEUES = 5,
     POWER_EXCHANGES = 4,
-    POWER_TAGS = 32, /* unsettled deliveries that are remembered of a channel */
+    POWER_TAGS = 32,    /* unsettled deliveries that are remembered of a channel */
+    POWER_REPLIES = 64, /* that are waited for */
     CONFIRM_CHANNEL = 1,
     TX_CHANNEL = 2,
     PLAIN_CHANNEL = 3,
@@ -104,11 +106,18 @@ struct power_tags {
     unsigned count;
 };
 
+/* A reply that will come, and the events that it promises. */
+struct power_reply {
+    enum method_id id;
+    size_t events;
+};
+
 /* A broker's life on a disk. */
 struct power {
     struct store store; /* first: goes on to the log's, and tells the ledger */
     struct harness harness;
     struct disk *disk;
+    struct keeper *keeper;
     struct commit_log *log;
     struct store_log inner;
     struct ledger *ledger;
@@ -119,6 +128,8 @@ struct power {
     struct power_tags tags[POWER_CHANNELS];
     size_t *published; /* by number in the confirm channel: the events that its confirm promises */
     size_t published_count, published_capacity, confirmed;
+    struct power_reply replies[POWER_REPLIES]; /* in order */
+    size_t reply_count;
     uint32_t bodies;
     bool large; /* bodies of several parts too */
 };

@@ -110,6 +110,17 @@ static size_t find_message(const struct image *image, uint64_t queue, uint64_t p
     return i;
 }
 
+/* Those that RECORD settles. */
+static void remove_messages(struct image *image, const struct store_record *record)
+{
+    for (size_t i = image->count; i-- > 0;) {
+        const struct element *e = &image->elements[i];
+        if (e->kind == ELEMENT_MESSAGE && e->queue == record->queue->id &&
+            e->position - record->position < record->span)
+            remove_at(image, i);
+    }
+}
+
 static void remove_of_queue(struct image *image, uint64_t queue)
 {
     for (size_t i = image->count; i-- > 0;)
@@ -145,37 +156,38 @@ void image_print(const struct image *image)
 
 /* --- an engine's ------------------------------------------------------------------------------ */
 
-/* Takes all messages out and puts them back. */
-static bool see_messages(struct image *image, struct queue *queue)
+static bool see_messages(struct image *image, struct queue *queue, struct keeper *keeper)
 {
-    size_t count = (size_t)queue_depth(queue), seen = 0, returned = 0;
-    struct returned_entry *entries = mem_alloc((count + 1) * sizeof *entries);
-    bool in_order = true;
-    while (seen < count && queue_take(queue, &entries[seen])) {
-        const struct returned_entry *entry = &entries[seen];
-        in_order &= seen == 0 || entries[seen - 1].position < entry->position;
-        in_order &= entry->position < queue->next_position;
-        add(image,
-            message_element(queue->id, entry->position, entry->delivery_count, entry->message));
-        seen++;
-        if (entry->delivery_count > 0)
-            returned = seen;
+    uint64_t seen = 0, before = 0;
+    struct store_answer answer = {.next = 0};
+    bool good = true;
+    while (good && answer.next < queue->next_position) {
+        struct store_fetch fetch = {
+            .queue = queue, .first = answer.next, .end = queue->next_position, .bytes = UINT32_MAX};
+        keeper_fetch(keeper, queue->id, &fetch);
+        good = keeper_fetched(keeper, &answer) && answer.status == 0;
+        for (uint32_t i = 0; i < answer.count; i++) {
+            const struct store_fetched *entry = &answer.entries[i];
+            good &= entry->position > before && entry->position < answer.next;
+            before = entry->position;
+            add(image,
+                message_element(queue->id, entry->position, entry->delivery_count, entry->message));
+            message_unref(entry->message);
+        }
+        seen += answer.count;
+        mem_free(answer.entries);
     }
-    for (size_t i = 0; i < seen; i++)
-        queue_restore(queue, entries[i].position, entries[i].message, entries[i].delivery_count,
-                      i < returned);
-    mem_free(entries);
-    return in_order && seen == count && queue_depth(queue) == count;
+    return good && seen == queue_depth(queue);
 }
 
-bool image_of_engine(struct image *image, struct engine *engine)
+bool image_of_engine(struct image *image, struct engine *engine, struct keeper *keeper)
 {
     bool good = true;
     struct vhost *vhost = map_get(&engine->vhosts, SLICE_LITERAL("/"));
     uint32_t position = 0;
     for (struct queue *queue; (queue = map_next(&vhost->queues, &position)) != NULL;) {
         add(image, queue_element(queue));
-        good &= see_messages(image, queue);
+        good &= see_messages(image, queue, keeper);
     }
     position = 0;
     for (struct exchange *exchange; (exchange = map_next(&vhost->exchanges, &position)) != NULL;) {
@@ -224,7 +236,7 @@ static void follow(struct ledger *ledger, const struct store_record *record)
                                        record->message));
         break;
     case STORE_SETTLE:
-        remove_at(image, find_message(image, record->queue->id, record->position));
+        remove_messages(image, record);
         break;
     case STORE_REQUEUE:
         element = image->elements[find_message(image, record->queue->id, record->position)];
@@ -270,6 +282,8 @@ void ledger_record(struct ledger *ledger, const struct store_record *record, uin
 {
     follow(ledger, record);
     add_event(ledger, operations);
+    if (record->kind >= STORE_QUEUE_DECLARE && record->kind <= STORE_UNBIND)
+        ledger->topology_event = ledger->event_count - 1;
 }
 
 void ledger_promise(struct ledger *ledger, size_t events, uint64_t operations)
@@ -314,4 +328,5 @@ void ledger_rewind(struct ledger *ledger, size_t event, struct image image)
     ledger->image = image;
     ledger->in_transaction = false;
     ledger->event_count = event + 1;
+    ledger->topology_event = 0;
 }

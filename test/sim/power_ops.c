@@ -33,53 +33,141 @@ static const char *some_exchange(struct power *power)
     return harness_exchange(&power->harness, name) != NULL ? name : NULL;
 }
 
+/* --- replies ---------------------------------------------------------------------------------- */
+
+/* METHOD will be answered, which promises that the first EVENTS are durable. */
+static void expect_reply(struct power *power, enum method_id method, size_t events)
+{
+    power->replies[power->reply_count++] = (struct power_reply){method_infos[method].reply, events};
+}
+
+static bool is_reply(enum method_id id)
+{
+    return id == METHOD_QUEUE_DECLARE_OK || id == METHOD_QUEUE_DELETE_OK ||
+           id == METHOD_QUEUE_BIND_OK || id == METHOD_QUEUE_UNBIND_OK ||
+           id == METHOD_EXCHANGE_DECLARE_OK || id == METHOD_EXCHANGE_DELETE_OK ||
+           id == METHOD_EXCHANGE_BIND_OK || id == METHOD_TX_COMMIT_OK;
+}
+
+static void see_reply(struct power *power, enum method_id id)
+{
+    const struct power_reply *first = &power->replies[0];
+    CHECK_ID(power->reply_count > 0 && first->id == id, id);
+    if (first->events > 0)
+        ledger_promise(power->ledger, first->events, disk_operations(power->disk));
+    power->reply_count--;
+    memmove(power->replies, power->replies + 1, power->reply_count * sizeof *power->replies);
+}
+
 /* --- topology --------------------------------------------------------------------------------- */
+
+/* Does the client want an answer this time? */
+static bool wants_reply(struct power *power)
+{
+    return power->reply_count < POWER_REPLIES && below(power, 2) == 0;
+}
+
+/* Sends METHOD, whose nowait is not REPLY; about something DURABLE, its answer is a promise. */
+static void change(struct power *power, const struct method *method, bool reply, bool durable)
+{
+    client_send(power->client, PLAIN_CHANNEL, method);
+    if (reply)
+        expect_reply(power, method->id, durable ? power->ledger->topology_event : 0);
+}
+
+static bool is_durable(const char *queue)
+{
+    return strcmp(queue, queues[TRANSIENT_QUEUE]) != 0;
+}
 
 static void declare(struct power *power)
 {
     uint32_t q = below(power, POWER_QUEUES), x = below(power, POWER_EXCHANGES);
+    bool reply = wants_reply(power);
     if (below(power, 2) == 0)
-        client_queue(power->client, PLAIN_CHANNEL, queues[q],
-                     q == TRANSIENT_QUEUE ? 0 : DECLARE_DURABLE);
+        change(power,
+               &(struct method){.id = METHOD_QUEUE_DECLARE,
+                                .queue_declare = {.queue = S(queues[q]),
+                                                  .durable = is_durable(queues[q]),
+                                                  .nowait = !reply}},
+               reply, is_durable(queues[q]));
     else
-        client_exchange(power->client, PLAIN_CHANNEL, exchanges[x], types[x],
-                        DECLARE_DURABLE | (x >= FIRST_AUTO_DELETE ? DECLARE_AUTO_DELETE : 0u));
+        change(power,
+               &(struct method){.id = METHOD_EXCHANGE_DECLARE,
+                                .exchange_declare = {.exchange = S(exchanges[x]),
+                                                     .type = S(types[x]),
+                                                     .durable = true,
+                                                     .auto_delete = x >= FIRST_AUTO_DELETE,
+                                                     .nowait = !reply}},
+               reply, true);
 }
 
 static void delete_something(struct power *power)
 {
     const char *queue = some_queue(power), *exchange = some_exchange(power);
+    bool reply = wants_reply(power);
     if (below(power, 2) == 0 && queue != NULL)
-        client_delete_queue(power->client, PLAIN_CHANNEL, queue);
+        change(power,
+               &(struct method){.id = METHOD_QUEUE_DELETE,
+                                .queue_delete = {.queue = S(queue), .nowait = !reply}},
+               reply, is_durable(queue));
     else if (exchange != NULL)
-        client_send(power->client, PLAIN_CHANNEL,
-                    &(struct method){.id = METHOD_EXCHANGE_DELETE,
-                                     .exchange_delete = {.exchange = S(exchange), .nowait = true}});
+        change(power,
+               &(struct method){.id = METHOD_EXCHANGE_DELETE,
+                                .exchange_delete = {.exchange = S(exchange), .nowait = !reply}},
+               reply, true);
 }
 
 static void bind(struct power *power)
 {
     const char *queue = some_queue(power), *source = some_exchange(power);
     const char *destination = some_exchange(power), *key = keys[below(power, KEY_COUNT)];
+    bool reply = wants_reply(power);
     if (source == NULL)
         return;
     if (below(power, 3) == 0 && destination != NULL)
-        client_bind_exchange(power->client, PLAIN_CHANNEL, destination, source, key);
+        change(power,
+               &(struct method){.id = METHOD_EXCHANGE_BIND,
+                                .exchange_bind = {.destination = S(destination),
+                                                  .source = S(source),
+                                                  .routing_key = S(key),
+                                                  .nowait = !reply}},
+               reply, true);
     else if (queue != NULL)
-        client_bind(power->client, PLAIN_CHANNEL, queue, source, key);
+        change(power,
+               &(struct method){.id = METHOD_QUEUE_BIND,
+                                .queue_bind = {.queue = S(queue),
+                                               .exchange = S(source),
+                                               .routing_key = S(key),
+                                               .nowait = !reply}},
+               reply, is_durable(queue));
 }
 
 static void unbind(struct power *power)
 {
     const char *queue = some_queue(power), *source = some_exchange(power);
-    if (queue == NULL || source == NULL)
+    if (queue == NULL || source == NULL || power->reply_count == POWER_REPLIES)
         return;
-    client_send(
-        power->client, PLAIN_CHANNEL,
-        &(struct method){.id = METHOD_QUEUE_UNBIND,
-                         .queue_unbind = {.queue = S(queue),
-                                          .exchange = S(source),
-                                          .routing_key = S(keys[below(power, KEY_COUNT)])}});
+    change(power,
+           &(struct method){.id = METHOD_QUEUE_UNBIND,
+                            .queue_unbind = {.queue = S(queue),
+                                             .exchange = S(source),
+                                             .routing_key = S(keys[below(power, KEY_COUNT)])}},
+           true, is_durable(queue));
+}
+
+/* What the broker does though replies of the client wait. */
+static void change_topology(struct power *power)
+{
+    uint32_t choice = below(power, 24);
+    if (choice < 12)
+        declare(power);
+    else if (choice < 14)
+        delete_something(power);
+    else if (choice < 22)
+        bind(power);
+    else
+        unbind(power);
 }
 
 /* --- publishing ------------------------------------------------------------------------------- */
@@ -154,6 +242,8 @@ static void publish(struct power *power)
     note_published(power, after > before ? after - 1 : 0);
 }
 
+#define HELD_TICKS_MAX 16
+
 /* --- consuming -------------------------------------------------------------------------------- */
 
 static void get(struct power *power, uint16_t channel)
@@ -192,17 +282,36 @@ static void purge(struct power *power)
                                      .queue_purge = {.queue = S(queue), .nowait = true}});
 }
 
+/* Ends ticks until the client is not held any more; false when it is for good: the log has failed.
+ */
+static bool await_release(struct power *power)
+{
+    for (unsigned i = 0; i < HELD_TICKS_MAX; i++) {
+        if (power->client->session->hold == SESSION_NOT_HELD)
+            return true;
+        harness_tick(&power->harness);
+        power_look(power);
+    }
+    return false;
+}
+
 static void transact(struct power *power)
 {
     for (uint32_t i = below(power, 5); i > 0; i--) {
         publish_on(power, TX_CHANNEL);
         get(power, TX_CHANNEL);
+        if (!await_release(power))
+            return;
         power_look(power);
         settle(power, TX_CHANNEL);
     }
-    bool commit = below(power, 4) > 0;
+    bool commit = below(power, 4) > 0 && power->reply_count < POWER_REPLIES;
+    size_t before = power->ledger->event_count;
     client_send(power->client, TX_CHANNEL,
                 &(struct method){.id = commit ? METHOD_TX_COMMIT : METHOD_TX_ROLLBACK});
+    size_t after = power->ledger->event_count;
+    if (commit)
+        expect_reply(power, METHOD_TX_COMMIT, after > before ? after - 1 : 0);
 }
 
 /* --- all of it -------------------------------------------------------------------------------- */
@@ -210,14 +319,8 @@ static void transact(struct power *power)
 static void operate(struct power *power)
 {
     uint32_t choice = below(power, 100);
-    if (choice < 12)
-        declare(power);
-    else if (choice < 14)
-        delete_something(power);
-    else if (choice < 22)
-        bind(power);
-    else if (choice < 24)
-        unbind(power);
+    if (choice < 24)
+        change_topology(power);
     else if (choice < 60)
         publish(power);
     else if (choice < 75)
@@ -233,7 +336,16 @@ static void operate(struct power *power)
 void power_step(struct power *power)
 {
     for (uint32_t i = below(power, 6) + 1; i > 0; i--) {
-        operate(power);
+        const struct session *session = power->client->session;
+        bool is_held = session->hold != SESSION_NOT_HELD;
+        if (is_held && session->deferred.size == 0 && below(power, 2) == 0)
+            change_topology(power); /* at once, as long as nothing is deferred */
+        else if (is_held && below(power, 2) == 0)
+            publish_on(power, PLAIN_CHANNEL); /* is deferred */
+        else if (await_release(power))
+            operate(power);
+        else
+            return;
         power_look(power);
     }
     harness_tick(&power->harness);
@@ -267,6 +379,8 @@ void power_look(struct power *power)
         CHECK_ID(seen->method.id != METHOD_CHANNEL_CLOSE, seen->channel);
         if (seen->method.id == METHOD_BASIC_ACK && seen->channel == CONFIRM_CHANNEL)
             see_confirm(power, &seen->method);
+        if (is_reply(seen->method.id))
+            see_reply(power, seen->method.id);
         struct power_tags *tags = &power->tags[seen->channel];
         if (seen->method.id == METHOD_BASIC_GET_OK &&
             is_unsettled(power, seen->channel, seen->method.basic_get_ok.delivery_tag))
@@ -287,6 +401,8 @@ void power_connect(struct power *power)
 
 void power_disconnect(struct power *power)
 {
+    if (!await_release(power))
+        engine_store_failed(power->harness.engine);
     client_close(power->client);
     mem_free(power->published);
 }

@@ -41,10 +41,9 @@ static void fill_random(void *context, void *to, size_t size)
         ((uint8_t *)to)[i] = (uint8_t)harness_random(&harness->random);
 }
 
-static uint64_t no_clock(void *context)
+static uint64_t now_ms(void *context)
 {
-    (void)context;
-    return 0;
+    return ((struct harness *)context)->now_ms;
 }
 
 /* --- the store ------------------------------------------------------------------------------- */
@@ -88,10 +87,15 @@ static uint64_t append(struct store *store, const struct store_record *record)
         own->capacity = own->capacity == 0 ? 64 : own->capacity * 2;
         own->facts = mem_realloc(own->facts, own->capacity * sizeof *own->facts);
     }
+    const struct harness *harness =
+        (const struct harness *)(void *)((char *)own - offsetof(struct harness, store));
     struct fact *fact = &own->facts[own->count++];
     *fact = (struct fact){.kind = record->kind,
                           .lsn = ++own->last_lsn,
+                          .order = harness->effects,
                           .position = record->position,
+                          .span = record->span,
+                          .bytes = record->bytes,
                           .delivery_count = record->delivery_count};
     switch (record->kind) {
     case STORE_MESSAGE:
@@ -117,6 +121,8 @@ static uint64_t append(struct store *store, const struct store_record *record)
     case STORE_TX_COMMIT:
         break;
     }
+    if (own->shelf != NULL)
+        fact->settled = shelf_record(own->shelf, record, fact->lsn, &fact->settled_pages);
     return own->last_lsn;
 }
 
@@ -204,7 +210,7 @@ void client_forget(struct client *client)
 void harness_init(struct harness *harness, uint64_t seed)
 {
     *harness = (struct harness){
-        .env = {harness, no_clock, no_clock, fill_random},
+        .env = {harness, now_ms, now_ms, fill_random},
         .random = seed,
         .store = {.store = {append, flush, is_full, NULL, NULL}},
         .sink = {emit},
@@ -243,6 +249,7 @@ void harness_fini(struct harness *harness)
 
 void harness_tick(struct harness *harness)
 {
+    harness->ticks++;
     engine_end_tick(harness->engine);
 }
 

@@ -14,6 +14,7 @@
 #include "exchange/session.h"
 #include "exchange/vhost.h"
 #include "server/base/buf.h"
+#include "test/unit/exchange/shelf.h"
 
 enum {
     HARNESS_CLIENTS_MAX = 8,
@@ -48,13 +49,15 @@ struct client {
 struct fact {
     enum store_record_kind kind;
     uint64_t lsn;
+    uint64_t order;                       /* of the effect that clients saw next (struct seen) */
     char name[HARNESS_NAME_BYTES];        /* queue or exchange; a binding's source */
     char destination[HARNESS_NAME_BYTES]; /* a binding's */
     bool to_queue;
     char key[HARNESS_KEY_BYTES];
     uint8_t arguments[HARNESS_ARGUMENTS_BYTES];
     size_t arguments_bytes;
-    uint64_t position;
+    uint64_t position, span, bytes;
+    size_t settled, settled_pages; /* of a shelf (shelf.h): all, and those by STORE_PAGE */
     uint32_t delivery_count;
     uint32_t target_count;
     struct {
@@ -71,6 +74,7 @@ struct harness_store {
     uint64_t durable_lsn; /* what flush answers */
     bool patient;         /* false: flush makes everything durable */
     unsigned flushes;
+    struct shelf *shelf; /* keeps the messages, or NULL */
 };
 
 struct harness {
@@ -82,6 +86,8 @@ struct harness {
     struct client clients[HARNESS_CLIENTS_MAX];
     unsigned client_count;
     uint64_t effects;
+    uint64_t now_ms; /* what the engine's clock says */
+    uint64_t ticks;
 };
 
 #define S(text) slice_from_string(text)

@@ -309,6 +309,7 @@ static void purge_and_delete_count_what_was_ready(void **state)
     client_nack(f->client, 1, 1, false, true); /* what was out is not purged */
     client_send(f->client, 1,
                 &(struct method){.id = METHOD_QUEUE_DELETE, .queue_delete = {.queue = S("q")}});
+    harness_tick(&f->harness);
     const struct method *deleted = expect_method(f->client, 1, METHOD_QUEUE_DELETE_OK);
     assert_int_equal(deleted->queue_delete_ok.message_count, 1);
 }

@@ -99,6 +99,7 @@ static void what_was_recorded_is_recorded_as_gone(void **state)
                                          .queue_unbind = {.queue = S(durable ? "d" : "t"),
                                                           .exchange = S("x"),
                                                           .routing_key = S("k")}});
+            harness_tick(&f->harness);
             expect_method(f->client, 1, METHOD_QUEUE_UNBIND_OK);
         }
     client_send(f->client, 1,

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Design notes. The model knows nothing of what is in memory and what is not: clients must not see
+ * a difference, but that they wait. It only has to know which basic.get waits: that gets what is
+ * there when it is answered. The session is left alone until then.
+ */
+#include "server/base/log.h"
+#include "test/sim/model_ops.h"
+
+void paging_start(struct model *model, uint64_t watermark)
+{
+    model->pages = true;
+    log_set_level(LOG_ERROR + 1); /* what cannot be read is no news either */
+    shelf_init(&model->shelf, &model->harness, watermark);
+    model->shelf.ticks_max = 3;
+    model->shelf.answer_max = 8;
+    model->shelf.fail_one_in = 20;
+    model->shelf.is_hasty = true;
+}
+
+void paging_tick(struct model *model)
+{
+    if (model->pages)
+        model->harness.now_ms += below(model, 700);
+}
+
+/* Is the next message of a queue that has some not in memory? */
+static bool is_away(const struct queue *queue)
+{
+    return queue->returned.count == 0 && queue->ready.front.head == NULL &&
+           queue->ready.cold.count > 0;
+}
+
+bool paging_keeps_waiting(const struct queue *queue)
+{
+    return is_away(queue) && queue->paging.state != PAGING_QUIET;
+}
+
+/* --- basic.get ------------------------------------------------------------------------------- */
+
+bool paging_wait(struct place *p, int q, bool no_ack)
+{
+    const struct queue *queue = harness_queue(&p->model->harness, queue_name(q));
+    if (queue_error(p, q) != 0 || !is_away(queue))
+        return false;
+    p->at->get = (struct m_get){.waits = true, .channel = p->number, .queue = q, .no_ack = no_ack};
+    p->model->gets_waited++;
+    return true;
+}
+
+/* What was expected last comes first. */
+static void bring_forward(struct model *model)
+{
+    struct m_expected last = model->expected[model->expected_count - 1];
+    memmove(model->expected + 1, model->expected,
+            (model->expected_count - 1) * sizeof *model->expected);
+    model->expected[0] = last;
+}
+
+static bool is_expected(const struct model *model, int session, uint16_t channel)
+{
+    for (size_t i = 0; i < model->expected_count; i++)
+        if (!model->expected[i].seen && model->expected[i].session == session &&
+            model->expected[i].channel == channel)
+            return true;
+    return false;
+}
+
+void paging_resolve(struct model *model, int session, uint16_t channel, enum method_id id)
+{
+    struct m_session *s = &model->sessions[session];
+    struct m_get get = s->get;
+    if (!get.waits || channel != get.channel)
+        return;
+    struct place place = {model, session, channel, s, &s->channels[channel]};
+    bool is_refused = queue_error(&place, get.queue) != 0;
+    if (is_refused && is_expected(model, session, channel))
+        return; /* a confirm */
+    if (!is_refused && id != METHOD_BASIC_GET_OK && id != METHOD_BASIC_GET_EMPTY)
+        return;
+    s->get.waits = false;
+    expect_get(&place, get.queue, get.no_ack);
+    if (!is_refused)
+        bring_forward(model);
+}
+
+/* --- the end of a session -------------------------------------------------------------------- */
+
+void paging_leave(struct model *model)
+{
+    struct engine *engine = model->harness.engine;
+    if (model->pages) /* a command, so that who was released goes on */
+        engine_apply(
+            engine, &(struct command){.kind = COMMAND_DURABLE, .durable_lsn = engine->durable_lsn});
+}
+
+/* --- what must hold -------------------------------------------------------------------------- */
+
+/* Messages in RUN that the store was given for the time being; BYTES goes up by what it takes. */
+static size_t count_paged(const struct queue *queue, const struct deque_run *run, uint64_t *bytes)
+{
+    size_t count = 0;
+    for (const struct deque_block *block = run->head; block != NULL; block = block->next) {
+        *bytes += block->bytes;
+        for (uint32_t i = block->begin; i < block->end && block->leaving_lsn != 0; i++)
+            count += !queue->durable || block->messages[i]->lsn == 0;
+    }
+    return count;
+}
+
+static void check_queue(const struct model *model, const char *name, const struct queue *queue,
+                        uint64_t *bytes)
+{
+    const struct deque_cold *cold = &queue->ready.cold;
+    uint64_t body_bytes;
+    size_t paged, cold_paged;
+    size_t count = shelf_count(&model->shelf, queue->id, cold->first, cold->end, &body_bytes,
+                               &cold_paged);
+    if (count != cold->count || body_bytes != cold->bytes)
+        model_complain(model, "%s has %zu cold messages in the store, not %zu", name, count,
+                       (size_t)cold->count);
+    (void)shelf_count(&model->shelf, queue->id, 0, UINT64_MAX, NULL, &paged);
+    size_t leaving = count_paged(queue, &queue->ready.front, bytes) +
+                     count_paged(queue, &queue->ready.back, bytes);
+    if (paged != cold_paged + leaving)
+        model_complain(model, "%s has %zu paged messages in the store, %zu of them are known", name,
+                       paged, cold_paged + leaving);
+}
+
+void paging_check(struct model *model)
+{
+    uint64_t bytes = 0, cold = 0;
+    if (!model->pages)
+        return;
+    for (int q = 0; q < QUEUES; q++) {
+        const struct queue *queue = harness_queue(&model->harness, queue_name(q));
+        if (queue == NULL)
+            continue;
+        check_queue(model, queue_name(q), queue, &bytes);
+        cold += queue->ready.cold.count;
+    }
+    if (bytes != model->harness.engine->blocks.bytes)
+        model_complain(model, "blocks take %zu bytes, not %zu", (size_t)bytes,
+                       (size_t)model->harness.engine->blocks.bytes);
+    if (model->deepest_cold < cold)
+        model->deepest_cold = cold;
+    for (int s = 0; s < SESSIONS; s++) {
+        const struct m_session *session = &model->sessions[s];
+        bool is_held = session->client != NULL && session->client->session != NULL &&
+                       session->client->session->hold == SESSION_HELD_COMMAND;
+        if (is_held != session->get.waits)
+            model_complain(model, "session %d %s for a message", s,
+                           is_held ? "waits" : "does not wait");
+        if (is_held &&
+            !paging_keeps_waiting(harness_queue(&model->harness, queue_name(session->get.queue))))
+            model_complain(model, "session %d waits for a message that nobody fetches", s);
+    }
+}
