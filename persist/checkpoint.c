@@ -153,8 +153,8 @@ static void get_run(struct cursor *cursor, struct inventory *inventory,
     struct slice gone = cursor_bytes(cursor, (size_t)words * sizeof(uint64_t));
     struct inventory_segment *segment = inventory_segment(inventory, number);
     if (cursor->failed || segment == NULL || span == 0 || first >= span ||
-        base > UINT64_MAX - span || base + span <= *end || live == 0 ||
-        base + span > queue->next_position || words > span / 64 + 1) {
+        span > RUN_SPAN_MAX || base > UINT64_MAX - span || base + span > queue->next_position ||
+        base + first < *end || live == 0 || words > span / 64 + 1) {
         cursor_fail(cursor);
         return;
     }

@@ -167,7 +167,7 @@ static int message_stored(struct inventory *inventory, const struct fact *fact, 
             continue;
         if (position < queue->next_position)
             return -EBADMSG;
-        runs_append(&queue->stored, queue, segment, position);
+        (void)runs_put(&queue->stored, queue, segment, position);
         queue->next_position = position + 1;
         queue->live++;
         queue->bytes += fact->body_bytes;
@@ -187,7 +187,8 @@ static void message_paged(struct inventory *inventory, const struct fact *fact, 
         struct inventory_queue *queue = inventory_find(inventory, id);
         if (queue == NULL)
             queue = inventory_add_queue(inventory, id, SLICE_EMPTY);
-        runs_append(&queue->paged, queue, segment, position);
+        (void)runs_settle(&queue->paged, position, position + 1);
+        (void)runs_put(&queue->paged, queue, segment, position);
         note_in_index(inventory, lsn, id, position);
     }
 }
@@ -231,9 +232,12 @@ static void settled(struct inventory *inventory, const struct fact *fact)
     if (queue == NULL)
         return;
     uint64_t end = fact->position + fact->span;
-    queue->live -= runs_settle(&queue->stored, fact->position, end);
+    uint64_t stored = runs_settle(&queue->stored, fact->position, end);
     (void)runs_settle(&queue->paged, fact->position, end);
-    queue->bytes = queue->live == 0 || fact->bytes > queue->bytes ? 0 : queue->bytes - fact->bytes;
+    queue->live -= stored;
+    if (stored > 0) /* else the bytes are of what was paged, which is not counted */
+        queue->bytes = queue->live == 0 || fact->bytes > queue->bytes ? 0
+                                                                      : queue->bytes - fact->bytes;
     if (queue->next_position < end)
         queue->next_position = end;
 }

@@ -39,8 +39,10 @@ struct inventory_run {
 
 /* A queue's runs, in order of position. */
 struct inventory_runs {
-    struct inventory_run **runs;
-    uint32_t count, capacity;
+    struct inventory_run **runs; /* within the block */
+    uint32_t count;
+    struct inventory_run **block;
+    uint32_t capacity; /* of the block */
 };
 
 struct inventory_queue {

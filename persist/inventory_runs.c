@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Design notes. The usual queue is settled from its front, so a run shrinks by a number; only where
- * something in the middle goes first it gets a bit for each position. Runs of a queue do not
- * overlap but while a segment is emptied: then what was moved stands before what is left, since it
- * is moved in order.
+ * something in the middle goes first it gets a bit for each position. What lives in a queue's runs
+ * does not overlap, and their ends ascend; but a run may begin, with what is gone of it, where those
+ * before it are: that is so while it is emptied.
  */
 #include "persist/inventory_runs.h"
 
 #include "server/base/check.h"
 #include "server/base/mem.h"
 
-#define GAP_MAX   1024 /* positions that are missing in a run */
+#define GAP_MAX   1024 /* positions that are missing in a run, in a row */
 #define WORD_BITS 64
 
 /* --- a run -------------------------------------------------------------------------------- */
@@ -56,7 +56,7 @@ static bool may_extend(const struct inventory_run *run, const struct inventory_s
                        uint64_t position)
 {
     return run->segment == segment && position >= run->base + run->span &&
-           position - run->base - run->span <= GAP_MAX && position - run->base < UINT32_MAX;
+           position - run->base - run->span <= GAP_MAX && position - run->base < RUN_SPAN_MAX;
 }
 
 static void extend(struct inventory_run *run, uint64_t position)
@@ -64,6 +64,8 @@ static void extend(struct inventory_run *run, uint64_t position)
     uint32_t index = (uint32_t)(position - run->base);
     for (; run->span < index; run->span++)
         mark_gone(run, run->span);
+    if (index / WORD_BITS < run->gone_words) /* what was there before is another */
+        run->gone[index / WORD_BITS] &= ~((uint64_t)1 << (index % WORD_BITS));
     run->span++;
     run->live++;
     run->segment->live++;
@@ -82,6 +84,22 @@ static void settle_index(struct inventory_run *run, uint32_t index)
 
 /* --- a queue's runs ----------------------------------------------------------------------- */
 
+/* Room for one more behind the others. */
+static void make_room(struct inventory_runs *runs)
+{
+    uint32_t before = runs->count == 0 ? 0 : (uint32_t)(runs->runs - runs->block);
+    if (before + runs->count < runs->capacity)
+        return;
+    if (before > runs->count) {
+        memmove(runs->block, runs->runs, runs->count * sizeof(struct inventory_run *));
+        before = 0;
+    } else {
+        runs->capacity = runs->capacity == 0 ? 4 : runs->capacity * 2;
+        runs->block = mem_realloc(runs->block, runs->capacity * sizeof(struct inventory_run *));
+    }
+    runs->runs = runs->block + before;
+}
+
 struct inventory_run *runs_insert(struct inventory_runs *runs, uint32_t at,
                                   struct inventory_queue *queue, struct inventory_segment *segment,
                                   uint64_t base)
@@ -91,10 +109,7 @@ struct inventory_run *runs_insert(struct inventory_runs *runs, uint32_t at,
     run->segment = segment;
     run->base = base;
     list_append(&segment->runs, &run->by_segment);
-    if (runs->count == runs->capacity) {
-        runs->capacity = runs->capacity == 0 ? 4 : runs->capacity * 2;
-        runs->runs = mem_realloc(runs->runs, runs->capacity * sizeof(struct inventory_run *));
-    }
+    make_room(runs);
     memmove(runs->runs + at + 1, runs->runs + at,
             (runs->count - at) * sizeof(struct inventory_run *));
     runs->runs[at] = run;
@@ -115,28 +130,77 @@ uint32_t runs_from(const struct inventory_runs *runs, uint64_t position)
     return low;
 }
 
-void runs_append(struct inventory_runs *runs, struct inventory_queue *queue,
-                 struct inventory_segment *segment, uint64_t position)
+/* Nothing lives at INDEX and behind: RUN ends there. */
+static void cut(struct inventory_run *run, uint32_t index)
 {
-    struct inventory_run *last = runs->count > 0 ? runs->runs[runs->count - 1] : NULL;
+    uint32_t words = (index + WORD_BITS - 1) / WORD_BITS;
+    run->span = index;
+    if (run->gone_words > words)
+        run->gone_words = words;
+    if (run->counts_capacity > index)
+        run->counts_capacity = index;
+}
+
+/* What lives before POSITION, where nothing lives, gets a run of its own: the run at the index AT,
+ * in which it is, goes on behind it. */
+static void split(struct inventory_runs *runs, uint32_t at, uint64_t position)
+{
+    struct inventory_run *run = runs->runs[at];
+    uint32_t index = (uint32_t)(position - run->base), next = next_live(run, index);
+    if (next == run->span) {
+        cut(run, index);
+        return;
+    }
+    struct inventory_run *before = runs_insert(runs, at, run->queue, run->segment, run->base);
+    before->span = index;
+    before->first = run->first;
+    for (uint32_t i = run->first; i < index; i++)
+        if (is_gone(run, i))
+            mark_gone(before, i);
+        else
+            before->live++;
+    for (uint32_t i = run->first; i < index && i < run->counts_capacity; i++)
+        if (run->counts[i] > 0)
+            runs_set_count(before, run->base + i, run->counts[i]);
+    run->first = next;
+    run->live -= before->live;
+}
+
+struct inventory_run *runs_put(struct inventory_runs *runs, struct inventory_queue *queue,
+                               struct inventory_segment *segment, uint64_t position)
+{
+    uint32_t at = runs->count;
+    struct inventory_run *last = at > 0 ? runs->runs[at - 1] : NULL;
+    if (last != NULL && position < last->base + last->span) {
+        at = runs_from(runs, position);
+        if (runs->runs[at]->base + runs->runs[at]->first < position)
+            split(runs, at++, position);
+        last = at > 0 ? runs->runs[at - 1] : NULL;
+    }
     if (last == NULL || !may_extend(last, segment, position))
-        last = runs_insert(runs, runs->count, queue, segment, position);
+        last = runs_insert(runs, at, queue, segment, position);
     extend(last, position);
+    return last;
 }
 
 /* Frees the runs in [FROM, TO) in which nothing lives. */
 static void drop_dead(struct inventory_runs *runs, uint32_t from, uint32_t to)
 {
     uint32_t kept = from;
-    for (uint32_t i = from; i < runs->count; i++) {
-        if (i < to && runs->runs[i]->live == 0)
+    for (uint32_t i = from; i < to; i++) {
+        if (runs->runs[i]->live == 0)
             free_run(runs->runs[i]);
         else
             runs->runs[kept++] = runs->runs[i];
     }
-    runs->count = kept;
+    if (kept == 0) /* the front goes most often, and the others need not move then */
+        runs->runs += to;
+    else
+        memmove(runs->runs + kept, runs->runs + to,
+                (runs->count - to) * sizeof(struct inventory_run *));
+    runs->count -= to - kept;
     if (runs->count == 0) {
-        mem_free(runs->runs);
+        mem_free(runs->block);
         *runs = (struct inventory_runs){0};
     }
 }
@@ -204,18 +268,11 @@ void runs_move(struct inventory_runs *runs, uint64_t position, struct inventory_
     if (!runs_next(runs, position, &old) || old.position != position ||
         old.run->segment->number >= segment->number)
         return;
-    uint32_t at = runs_from(runs, position);
-    while (runs->runs[at] != old.run)
-        at++;
-    struct inventory_run *before = at > 0 ? runs->runs[at - 1] : NULL;
-    if (before == NULL || !may_extend(before, segment, position))
-        before = runs_insert(runs, at++, old.run->queue, segment, position);
-    extend(before, position);
+    struct inventory_queue *queue = old.run->queue;
+    (void)runs_settle(runs, position, position + 1);
+    struct inventory_run *run = runs_put(runs, queue, segment, position);
     if (old.delivery_count > 0)
-        runs_set_count(before, position, old.delivery_count);
-    settle_index(old.run, (uint32_t)(position - old.run->base));
-    if (old.run->live == 0)
-        drop_dead(runs, at, at + 1);
+        runs_set_count(run, position, old.delivery_count);
 }
 
 void runs_clear(struct inventory_runs *runs)
@@ -224,6 +281,6 @@ void runs_clear(struct inventory_runs *runs)
         runs->runs[i]->segment->live -= runs->runs[i]->live;
         free_run(runs->runs[i]);
     }
-    mem_free(runs->runs);
+    mem_free(runs->block);
     *runs = (struct inventory_runs){0};
 }

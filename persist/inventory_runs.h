@@ -7,6 +7,8 @@
 
 #include "persist/inventory.h"
 
+#define RUN_SPAN_MAX (1u << 24) /* positions of a run; one that holds more is several */
+
 /* A new, empty run at the index AT of RUNS. */
 struct inventory_run *runs_insert(struct inventory_runs *runs, uint32_t at,
                                   struct inventory_queue *queue, struct inventory_segment *segment,
@@ -15,9 +17,10 @@ struct inventory_run *runs_insert(struct inventory_runs *runs, uint32_t at,
 /* The index of the first run that ends behind POSITION. */
 uint32_t runs_from(const struct inventory_runs *runs, uint64_t position);
 
-/* A message at POSITION, above all others, in SEGMENT. */
-void runs_append(struct inventory_runs *runs, struct inventory_queue *queue,
-                 struct inventory_segment *segment, uint64_t position);
+/* A message in SEGMENT at POSITION, where nothing lives: above all others mostly. Returns its run.
+ */
+struct inventory_run *runs_put(struct inventory_runs *runs, struct inventory_queue *queue,
+                               struct inventory_segment *segment, uint64_t position);
 
 /* All in [FIRST, END) are gone; how many that were. */
 uint64_t runs_settle(struct inventory_runs *runs, uint64_t first, uint64_t end);

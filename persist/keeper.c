@@ -297,7 +297,8 @@ struct keeper *keeper_new(const struct keeper_config *config, bool threadless)
     keeper->threadless = threadless;
     keeper->on_work = config->on_work;
     keeper->context = config->context;
-    keeper->segment = keeper->claimed = lsn_segment(config->end_lsn);
+    keeper->claimed = lsn_segment(config->end_lsn);
+    keeper->segment = lsn_segment(config->end_lsn - SEGMENT_HEADER_BYTES - 1);
     keeper->emptying.given = keeper->inventory.moves;
     keeper->making = -1;
     keeper->batches_end = &keeper->batches;

@@ -14,7 +14,9 @@
 #include "server/base/log.h"
 #include "server/base/mem.h"
 
-#define BEHIND     8          /* segments that are left alone behind the one being written */
+#ifndef KEEPER_BEHIND /* test/sim empties earlier */
+#define KEEPER_BEHIND 8 /* segments that are left alone behind the one being written */
+#endif
 #define LIVE_SHARE 4          /* a segment is emptied when one message in so many lives */
 #define AT_ONCE    (1u << 20) /* bytes of bodies under way to the engine */
 #define PLACES_MAX (1u << 20)
@@ -24,7 +26,7 @@ static struct inventory_segment *choose(const struct keeper *keeper)
 {
     const struct inventory *inventory = &keeper->inventory;
     struct inventory_segment *best = NULL;
-    for (size_t i = 0; i + BEHIND < inventory->segment_count; i++) {
+    for (size_t i = 0; i + KEEPER_BEHIND < inventory->segment_count; i++) {
         struct inventory_segment *segment = inventory->segments[i];
         if (segment->live == 0 || segment->stuck ||
             (uint64_t)segment->live * LIVE_SHARE > segment->stored ||

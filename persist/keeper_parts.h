@@ -61,7 +61,7 @@ struct keeper {
     uint64_t *dead;        /* segments that the next checkpoint does not need */
     size_t dead_count, dead_capacity;
 
-    uint64_t segment; /* the highest that records were seen of */
+    uint64_t segment; /* the highest with records on the device */
     uint64_t rolled;  /* the one that was asked to be ended last */
     unsigned spares;  /* files spare-0.log and so on */
     int making;       /* the file that is being made a spare, or -1 */

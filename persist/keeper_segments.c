@@ -130,14 +130,15 @@ static bool use_spare(struct keeper *keeper, uint64_t segment)
 
 bool keeper_prepare(struct keeper *keeper)
 {
+    /* Only the one behind what is on the device: a gap would read as a segment that is lost. */
+    uint64_t next = keeper->segment + 1;
     pthread_mutex_lock(&keeper->lock);
-    uint64_t begun = keeper->claimed > keeper->segment ? keeper->claimed : keeper->segment;
-    bool prepared = keeper->prepared > begun;
+    bool is_there = keeper->prepared >= next || keeper->claimed >= next;
     pthread_mutex_unlock(&keeper->lock);
-    if (prepared)
+    if (is_there)
         return false;
     if (keeper->spares > 0)
-        return use_spare(keeper, begun + 1);
+        return use_spare(keeper, next);
     int status = make_piece(keeper);
     if (status < 0) {
         give_up_making(keeper, status);
@@ -182,7 +183,9 @@ static void recycle(struct keeper *keeper, uint64_t segment)
 /* How much log may stand behind a checkpoint, in its own size, before there is another. */
 #define CHECKPOINT_SHARE 4
 
-#define DEAD_MAX 8 /* segments in which nothing lives that wait for a checkpoint */
+#ifndef KEEPER_DEAD_MAX /* test/sim frees earlier */
+#define KEEPER_DEAD_MAX 8 /* segments in which nothing lives that wait for a checkpoint */
+#endif
 
 static bool is_due(const struct keeper *keeper, uint64_t lsn)
 {
@@ -219,7 +222,7 @@ void keeper_consider_roll(struct keeper *keeper)
     for (size_t i = 0; i < inventory->segment_count; i++)
         dead += inventory->segments[i]->number < keeper->segment &&
                 inventory->segments[i]->live == 0;
-    if (dead < DEAD_MAX)
+    if (dead < KEEPER_DEAD_MAX)
         return;
     keeper->rolled = keeper->segment;
     pthread_mutex_lock(&keeper->lock);

@@ -12,7 +12,6 @@ void paging_start(struct model *model, uint64_t watermark)
     model->pages = true;
     log_set_level(LOG_ERROR + 1); /* what cannot be read is no news either */
     shelf_init(&model->shelf, &model->harness, watermark);
-    model->shelf.ticks_max = 3;
     model->shelf.answer_max = 8;
     model->shelf.fail_one_in = 20;
     model->shelf.is_hasty = true;
@@ -20,8 +19,10 @@ void paging_start(struct model *model, uint64_t watermark)
 
 void paging_tick(struct model *model)
 {
-    if (model->pages)
-        model->harness.now_ms += below(model, 700);
+    if (!model->pages)
+        return;
+    model->harness.now_ms += below(model, 700);
+    model->shelf.ticks_max = one_in(model, 10) ? 30 : 3;
 }
 
 /* Is the next message of a queue that has some not in memory? */
@@ -96,20 +97,28 @@ void paging_leave(struct model *model)
 
 /* --- what must hold -------------------------------------------------------------------------- */
 
-/* Messages in RUN that the store was given for the time being; BYTES goes up by what it takes. */
-static size_t count_paged(const struct queue *queue, const struct deque_run *run, uint64_t *bytes)
+/* What blocks take of memory. */
+struct taken {
+    uint64_t bytes, leaving_bytes;
+};
+
+/* Messages in RUN that the store was given for the time being; TAKEN goes up by what RUN takes. */
+static size_t count_paged(const struct queue *queue, const struct deque_run *run,
+                          struct taken *taken)
 {
     size_t count = 0;
     for (const struct deque_block *block = run->head; block != NULL; block = block->next) {
-        *bytes += block->bytes;
+        taken->bytes += block->bytes;
+        taken->leaving_bytes += block->leaving_lsn != 0 ? block->bytes : 0;
         for (uint32_t i = block->begin; i < block->end && block->leaving_lsn != 0; i++)
             count += !queue->durable || block->messages[i]->lsn == 0;
     }
     return count;
 }
 
-static void check_queue(const struct model *model, const char *name, const struct queue *queue,
-                        uint64_t *bytes)
+/* Returns how many of its messages are in the store. */
+static size_t check_queue(const struct model *model, const char *name, const struct queue *queue,
+                          struct taken *taken)
 {
     const struct deque_cold *cold = &queue->ready.cold;
     uint64_t body_bytes;
@@ -119,29 +128,37 @@ static void check_queue(const struct model *model, const char *name, const struc
     if (count != cold->count || body_bytes != cold->bytes)
         model_complain(model, "%s has %zu cold messages in the store, not %zu", name, count,
                        (size_t)cold->count);
-    (void)shelf_count(&model->shelf, queue->id, 0, UINT64_MAX, NULL, &paged);
-    size_t leaving = count_paged(queue, &queue->ready.front, bytes) +
-                     count_paged(queue, &queue->ready.back, bytes);
+    count = shelf_count(&model->shelf, queue->id, 0, UINT64_MAX, NULL, &paged);
+    size_t leaving = count_paged(queue, &queue->ready.front, taken) +
+                     count_paged(queue, &queue->ready.back, taken);
     if (paged != cold_paged + leaving)
         model_complain(model, "%s has %zu paged messages in the store, %zu of them are known", name,
                        paged, cold_paged + leaving);
+    return count;
 }
 
 void paging_check(struct model *model)
 {
-    uint64_t bytes = 0, cold = 0;
+    const struct deque_pool *pool = &model->harness.engine->blocks;
+    struct taken taken = {0, 0};
+    uint64_t cold = 0;
+    size_t count = 0;
     if (!model->pages)
         return;
     for (int q = 0; q < QUEUES; q++) {
         const struct queue *queue = harness_queue(&model->harness, queue_name(q));
         if (queue == NULL)
             continue;
-        check_queue(model, queue_name(q), queue, &bytes);
+        count += check_queue(model, queue_name(q), queue, &taken);
         cold += queue->ready.cold.count;
     }
-    if (bytes != model->harness.engine->blocks.bytes)
-        model_complain(model, "blocks take %zu bytes, not %zu", (size_t)bytes,
-                       (size_t)model->harness.engine->blocks.bytes);
+    if (count != model->shelf.count)
+        model_complain(model, "%zu messages are left in the store that are in no queue",
+                       model->shelf.count - count);
+    if (taken.bytes != pool->bytes || taken.leaving_bytes != pool->leaving_bytes)
+        model_complain(model, "blocks take %zu bytes and %zu of these may leave, not %zu and %zu",
+                       (size_t)taken.bytes, (size_t)taken.leaving_bytes, (size_t)pool->bytes,
+                       (size_t)pool->leaving_bytes);
     if (model->deepest_cold < cold)
         model->deepest_cold = cold;
     for (int s = 0; s < SESSIONS; s++) {

@@ -19,6 +19,7 @@
 
 enum {
     STEPS_MAX = 40,
+    WATERMARK_MAX = 30000,
     LIVES = 3,   /* on one disk, with a kill between */
     DEPTH = 2,   /* lives that begin on a disk that was cut, within each other */
     DEEPER = 24, /* one cut in so many is gone on from, */
@@ -34,6 +35,8 @@ struct options {
 
 struct total {
     uint64_t cuts, kills, faults, torn, promises, records, messages, segments;
+    struct keeper_counters keeper;
+    uint64_t paged_out;
     uint64_t run, seed; /* what is being done, for complaints */
     uint64_t random;
     const struct options *options;
@@ -95,6 +98,12 @@ static void nothing(void *context)
 
 /* --- recovery --------------------------------------------------------------------------------- */
 
+static void print_name(void *context, const char *name)
+{
+    (void)context;
+    fprintf(stderr, "  %s\n", name);
+}
+
 /* A broker that starts on DISK; IMAGE is what it finds. */
 static void start(struct total *total, struct power *power, struct disk *disk, struct image *image,
                   struct recovery *recovery, uint64_t operations)
@@ -108,9 +117,13 @@ static void start(struct total *total, struct power *power, struct disk *disk, s
     harness_init(&power->harness, 1);
     store_ram_init(&nowhere);
     power->harness.engine->store = &nowhere.store;
+    if (harness_below(&power->random, 2) == 0)
+        power->harness.engine->memory_watermark = 1 + harness_below(&power->random, WATERMARK_MAX);
     *image = (struct image){0};
-    if (recovery_run(disk_io(disk), power->harness.engine, recovery) < 0)
+    if (recovery_run(disk_io(disk), power->harness.engine, recovery) < 0) {
+        (void)disk_io(disk)->list(disk_io(disk), print_name, NULL);
         complain(total, "the log is refused", operations, recovery->scan.error);
+    }
     power->keeper = keeper_new(&(struct keeper_config){.io = disk_io(disk),
                                                        .inventory = &recovery->inventory,
                                                        .checkpoint = recovery->checkpoint,
@@ -189,6 +202,17 @@ static bool inject(struct total *total, struct disk *disk)
     return true;
 }
 
+/* Adds up what the keeper did. */
+static void count(struct total *total, struct power *power)
+{
+    struct keeper_counters counters = keeper_count(power->keeper);
+    total->keeper.checkpoints += counters.checkpoints;
+    total->keeper.segments_recycled += counters.segments_recycled;
+    total->keeper.segments_emptied += counters.segments_emptied;
+    total->keeper.messages_moved += counters.messages_moved;
+    total->paged_out += power->harness.engine->counters.messages_paged_out;
+}
+
 static void stop(struct power *power)
 {
     if (power->client != NULL)
@@ -213,6 +237,7 @@ static void live(struct total *total, struct power *power, const struct recovery
             power_step(power);
         total->records += power->ledger->event_count;
         total->promises += power->ledger->promise_count;
+        count(total, power);
     }
     stop(power);
 }
@@ -327,8 +352,12 @@ int main(int argc, char **argv)
     }
     printf("%" PRIu64 " runs, %" PRIu64 " cuts, %" PRIu64 " kills, %" PRIu64 " faults, %" PRIu64
            " torn ends; %" PRIu64 " records, %" PRIu64 " promises, %" PRIu64
-           " messages recovered, up to %" PRIu64 " segments; %.1f s\n",
+           " messages recovered, up to %" PRIu64 " segments read; %" PRIu64
+           " checkpoints, segments: %" PRIu64 " recycled, %" PRIu64 " emptied, messages: %" PRIu64
+           " moved, %" PRIu64 " paged out; %.1f s\n",
            total.run, total.cuts, total.kills, total.faults, total.torn, total.records,
-           total.promises, total.messages, total.segments, now - begin);
+           total.promises, total.messages, total.segments, total.keeper.checkpoints,
+           total.keeper.segments_recycled, total.keeper.segments_emptied,
+           total.keeper.messages_moved, total.paged_out, now - begin);
     return 0;
 }
