@@ -26,6 +26,7 @@ static void follow_record(struct keeper *keeper, const struct record *record)
     int status = inventory_apply(&keeper->inventory, record);
     CHECK_ID(status >= 0, record->lsn); /* we wrote it ourselves */
     keeper->segment = lsn_segment(record->lsn);
+    keeper->filled = lsn_offset(record->lsn);
     if (status == 0)
         return;
     if (inventory_is_between(&keeper->inventory))

@@ -14,7 +14,7 @@
 #include "server/base/log.h"
 #include "server/base/mem.h"
 
-#ifndef KEEPER_BEHIND /* test/sim empties earlier */
+#ifndef KEEPER_BEHIND   /* test/sim empties earlier */
 #define KEEPER_BEHIND 8 /* segments that are left alone behind the one being written */
 #endif
 #define LIVE_SHARE 4          /* a segment is emptied when one message in so many lives */

@@ -62,6 +62,7 @@ struct keeper {
     size_t dead_count, dead_capacity;
 
     uint64_t segment; /* the highest with records on the device */
+    uint32_t filled;  /* how much of it */
     uint64_t rolled;  /* the one that was asked to be ended last */
     unsigned spares;  /* files spare-0.log and so on */
     int making;       /* the file that is being made a spare, or -1 */

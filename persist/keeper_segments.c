@@ -12,9 +12,10 @@
 #include "server/base/log.h"
 #include "server/base/mem.h"
 
-#define SPARES_MAX  4
-#define PIECE_BYTES (4u << 20)
-#define MAKING_NAME "new.spare"
+#define SPARES_MAX    4
+#define PIECE_BYTES   (4u << 20)
+#define PREPARE_SHARE 8 /* the next file is made when so much of a segment is in use */
+#define MAKING_NAME   "new.spare"
 
 static void spare_name(unsigned number, char name[SEGMENT_NAME_BYTES])
 {
@@ -135,7 +136,7 @@ bool keeper_prepare(struct keeper *keeper)
     pthread_mutex_lock(&keeper->lock);
     bool is_there = keeper->prepared >= next || keeper->claimed >= next;
     pthread_mutex_unlock(&keeper->lock);
-    if (is_there)
+    if (is_there || keeper->filled < SEGMENT_BYTES / PREPARE_SHARE)
         return false;
     if (keeper->spares > 0)
         return use_spare(keeper, next);
@@ -183,7 +184,7 @@ static void recycle(struct keeper *keeper, uint64_t segment)
 /* How much log may stand behind a checkpoint, in its own size, before there is another. */
 #define CHECKPOINT_SHARE 4
 
-#ifndef KEEPER_DEAD_MAX /* test/sim frees earlier */
+#ifndef KEEPER_DEAD_MAX   /* test/sim frees earlier */
 #define KEEPER_DEAD_MAX 8 /* segments in which nothing lives that wait for a checkpoint */
 #endif
 
@@ -193,7 +194,8 @@ static bool is_due(const struct keeper *keeper, uint64_t lsn)
     uint64_t wait = CHECKPOINT_SHARE * keeper->checkpoint.bytes;
     bool was_asked_for = keeper->rolled + 1 == lsn_segment(lsn);
     return keeper->next_bytes.size == 0 && inventory_is_between(&keeper->inventory) &&
-           (last == 0 || was_asked_for || lsn - last >= (wait > SEGMENT_BYTES ? wait : SEGMENT_BYTES));
+           (last == 0 || was_asked_for ||
+            lsn - last >= (wait > SEGMENT_BYTES ? wait : SEGMENT_BYTES));
 }
 
 void keeper_begin_checkpoint(struct keeper *keeper, uint64_t lsn)
