@@ -134,6 +134,13 @@ bool deque_pop(struct deque *deque, struct deque_pool *pool, struct returned_ent
     return true;
 }
 
+uint64_t deque_first(const struct deque *deque, uint64_t none)
+{
+    if (deque->front.head != NULL)
+        return deque->front.head->first_position + deque->front.head->begin;
+    return deque->cold.count > 0 ? deque->cold.first : none;
+}
+
 void deque_prefetch(const struct deque *deque)
 {
     const struct deque_block *block = deque->front.head;

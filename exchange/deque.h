@@ -84,6 +84,9 @@ static inline bool deque_is_empty(const struct deque *deque)
     return deque->count == 0;
 }
 
+/* The first message's position; NONE when there is none. */
+uint64_t deque_first(const struct deque *deque, uint64_t none);
+
 /* --- the cold range -------------------------------------------------------------------------- */
 
 /* The block that is to leave memory first: next to the cold range; NULL when no more than

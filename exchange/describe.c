@@ -17,12 +17,12 @@ static void describe_queue(const struct queue *queue, struct buf *out)
 {
     buf_printf(out,
                "queue name=\"%.*s\" ready=%" PRIu64 " ready_in_memory=%" PRIu64
-               " ready_bytes=%" PRIu64 " unacked=%" PRIu64
-               " consumers=%u published=%" PRIu64 " delivered=%" PRIu64 "%s%s%s\n",
-               SLICE_ARGS(queue->name), queue_depth(queue), queue_in_memory(queue), queue->ready_bytes, queue->unacked,
-               queue->consumer_count, queue->published, queue->delivered,
-               queue->durable ? " durable" : "", queue->auto_delete ? " auto_delete" : "",
-               queue->owner != NULL ? " exclusive" : "");
+               " ready_bytes=%" PRIu64 " unacked=%" PRIu64 " consumers=%u published=%" PRIu64
+               " delivered=%" PRIu64 "%s%s%s\n",
+               SLICE_ARGS(queue->name), queue_depth(queue), queue_in_memory(queue),
+               queue->ready_bytes, queue->unacked, queue->consumer_count, queue->published,
+               queue->delivered, queue->durable ? " durable" : "",
+               queue->auto_delete ? " auto_delete" : "", queue->owner != NULL ? " exclusive" : "");
 }
 
 static void describe_vhost(const struct vhost *vhost, struct buf *out, unsigned max_rows)

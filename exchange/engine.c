@@ -95,6 +95,28 @@ void engine_free(struct engine *engine)
     mem_free(engine);
 }
 
+static void stop_queue(struct engine *engine, struct queue *queue)
+{
+    uint64_t first = deque_first(&queue->ready, queue->next_position);
+    if (queue->durable && queue->next_position > 1)
+        (void)engine_append(engine,
+                            &(struct store_record){.kind = STORE_STOP,
+                                                   .queue = queue,
+                                                   .position = first > queue->recovered_below
+                                                                   ? first
+                                                                   : queue->recovered_below});
+}
+
+void engine_stop(struct engine *engine)
+{
+    uint32_t position = 0;
+    for (struct vhost *vhost; (vhost = map_next(&engine->vhosts, &position)) != NULL;) {
+        uint32_t at = 0;
+        for (struct queue *queue; (queue = map_next(&vhost->queues, &at)) != NULL;)
+            stop_queue(engine, queue);
+    }
+}
+
 /* --- errors ---------------------------------------------------------------------------------- */
 
 /* Tells the client, and closes what the error's level says. FAILING is the method, or NONE. */

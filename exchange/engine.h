@@ -98,6 +98,10 @@ void engine_store_failed(struct engine *engine);
  * It may become durable later all the same. */
 void engine_refuse_waiting(struct engine *engine);
 
+/* The broker ends in order: tells the store of each durable queue what was never delivered. All
+ * sessions are closed. */
+void engine_stop(struct engine *engine);
+
 /* Appends a readable summary of the state: counters, vhosts, queues, sessions; at most MAX_ROWS
  * rows a kind. */
 void engine_describe(const struct engine *engine, struct buf *out, unsigned max_rows);

@@ -33,6 +33,8 @@ enum store_record_kind {
     STORE_TX_COMMIT = 10,
     STORE_MOVED = 11, /* the store's own: a message that was elsewhere is here now */
     STORE_PAGE = 12,  /* message, queues: to leave memory; forgotten when the broker ends */
+    STORE_STOP = 13,  /* queue, position: the broker ends in order; nothing from there on was ever
+                         delivered */
 };
 
 /* One place a message went to: POSITION is its place in QUEUE. */

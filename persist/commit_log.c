@@ -27,6 +27,7 @@ struct batch {
     struct piece *pieces;
     unsigned piece_count, piece_capacity;
     unsigned pieces_written; /* the writer's */
+    size_t given;            /* the writer's: bytes that the keeper has */
     uint64_t last_lsn;       /* of its last record */
 };
 
@@ -177,6 +178,7 @@ static int create_segment(struct commit_log *log, uint64_t segment, const char *
         status = io->sync_directory(io);
     if (status < 0) {
         (void)io->close(io, file);
+        (void)io->remove(io, temporary); /* it may be what fills the disk */
         return status;
     }
     return file;
@@ -195,9 +197,11 @@ static int use_segment(struct commit_log *log, uint64_t segment)
     segment_name(segment, name);
     log->file_segment = segment;
     log->file = log->io->open(log->io, name, IO_WRITE);
-    if (log->file == -ENOENT)
+    if (log->file == -ENOENT) {
         log->file = create_segment(log, segment, name);
-    else if (log->file >= 0) {
+        if (log->file == -ENOSPC && log->keeper != NULL)
+            keeper_disclaim(log->keeper, segment);
+    } else if (log->file >= 0) {
         int status = log->io->sync_directory(log->io);
         if (status < 0) {
             (void)log->io->close(log->io, log->file);
@@ -270,9 +274,28 @@ static void fail(struct commit_log *log, int status)
               LOG_STR("hint", "nothing more is confirmed; see to the disk and start again"));
 }
 
+/* Gives the keeper what of BATCH is on the device: on a full disk only the beginning, by which it
+ * may find segments that can be used again. */
+static void tell_keeper(struct commit_log *log, struct batch *batch)
+{
+    bool is_whole = batch->pieces_written == batch->piece_count;
+    size_t end = is_whole ? batch->bytes.size : batch->pieces[batch->pieces_written].begin;
+    if (log->keeper == NULL || batch->given == end)
+        return;
+    if (is_whole && batch->given == 0) {
+        keeper_give(log->keeper, &batch->bytes);
+        return;
+    }
+    struct buf part = {0};
+    buf_bytes(&part, slice_of(batch->bytes.data + batch->given, end - batch->given));
+    batch->given = end;
+    keeper_give(log->keeper, &part);
+    buf_fini(&part);
+}
+
 static void recycle_batch(struct commit_log *log, struct batch *batch)
 {
-    batch->bytes.size = 0;
+    batch->bytes.size = batch->given = 0;
     batch->piece_count = batch->pieces_written = 0;
     if (log->spare == NULL)
         log->spare = batch;
@@ -287,8 +310,8 @@ static bool work(struct commit_log *log, struct batch *batch)
     log->writing = true;
     pthread_mutex_unlock(&log->lock);
     int status = log->failure == 0 ? write_batch(log, batch) : log->failure;
-    if (status == 0 && log->keeper != NULL)
-        keeper_give(log->keeper, &batch->bytes);
+    if (status == 0 || status == -ENOSPC)
+        tell_keeper(log, batch);
     pthread_mutex_lock(&log->lock);
     log->writing = false;
     set_full(log, status == -ENOSPC);

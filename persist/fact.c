@@ -78,6 +78,10 @@ void fact_encode(const struct store_record *record, struct buf *out)
         bytes_put_u64(out, record->span);
         bytes_put_u64(out, record->bytes);
         break;
+    case STORE_STOP:
+        bytes_put_u64(out, record->queue->id);
+        bytes_put_u64(out, record->position);
+        break;
     case STORE_REQUEUE:
         bytes_put_u64(out, record->queue->id);
         bytes_put_u64(out, record->position);
@@ -182,6 +186,10 @@ int fact_decode(enum store_record_kind kind, struct slice payload, struct fact *
         fact->position = bytes_u64(&cursor);
         fact->span = bytes_u64(&cursor);
         fact->bytes = bytes_u64(&cursor);
+        break;
+    case STORE_STOP:
+        fact->queue = bytes_u64(&cursor);
+        fact->position = bytes_u64(&cursor);
         break;
     case STORE_REQUEUE:
         fact->queue = bytes_u64(&cursor);

@@ -206,7 +206,7 @@ static void message_moved(struct inventory *inventory, const struct fact *fact, 
         runs_move(&queue->paged, position, segment);
         note_in_index(inventory, lsn, id, position);
     }
-    inventory->moves++;
+    inventory->moves += fact->target_count;
 }
 
 static int message(struct inventory *inventory, const struct fact *fact, uint64_t lsn)
@@ -249,6 +249,24 @@ static void requeued(struct inventory *inventory, const struct fact *fact)
     if (queue != NULL && runs_next(&queue->stored, fact->position, &place) &&
         place.position == fact->position)
         runs_set_count(place.run, fact->position, fact->count);
+}
+
+static void stopped(struct inventory *inventory, const struct fact *fact)
+{
+    struct inventory_queue *queue = inventory_find(inventory, fact->queue);
+    if (queue == NULL)
+        return;
+    queue->undelivered = fact->position;
+    queue->stopped = inventory->changes;
+}
+
+uint64_t inventory_undelivered(const struct inventory *inventory,
+                               const struct inventory_queue *queue)
+{
+    return queue->undelivered > 0 && queue->stopped == inventory->changes &&
+                   queue->undelivered < queue->next_position
+               ? queue->undelivered
+               : queue->next_position;
 }
 
 /* --- topology ----------------------------------------------------------------------------- */
@@ -355,6 +373,9 @@ static int apply_fact(struct inventory *inventory, const struct fact *fact, uint
     case STORE_REQUEUE:
         requeued(inventory, fact);
         break;
+    case STORE_STOP:
+        stopped(inventory, fact);
+        break;
     case STORE_QUEUE_DECLARE:
         if (inventory_find(inventory, fact->queue) == NULL)
             (void)inventory_add_queue(inventory, fact->queue, payload);
@@ -457,6 +478,7 @@ int inventory_apply(struct inventory *inventory, const struct record *record)
     default:
         break;
     }
+    inventory->changes += record->type != RECORD_FACT + STORE_STOP;
     if (inventory->in_transaction)
         return hold(inventory, record);
     int status = decode(record->type, record->payload, &fact);

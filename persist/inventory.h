@@ -51,6 +51,8 @@ struct inventory_queue {
     struct slice declared;  /* owned: the payload that declared it; empty: it is not durable, and
                                here for what was paged out of it */
     uint64_t next_position; /* above all that were ever stored for it */
+    uint64_t undelivered;   /* by STORE_STOP: none from there on was delivered */
+    uint64_t stopped;       /* inventory.changes then */
     uint64_t live, bytes;   /* what survives a restart: messages, and the size of their bodies */
     struct inventory_runs stored, paged;
 };
@@ -68,9 +70,10 @@ struct inventory {
     struct inventory_segment **segments; /* by number, ascending */
     size_t segment_count, segment_capacity;
     uint64_t last_queue_id;
-    uint64_t moves;  /* STORE_MOVED records so far */
-    bool recovering; /* paged messages are of an earlier run: they are passed over */
-    uint32_t epoch;  /* of the last record */
+    uint64_t moves;   /* places in STORE_MOVED records so far */
+    uint64_t changes; /* all that are no STORE_STOP */
+    bool recovering;  /* paged messages are of an earlier run: they are passed over */
+    uint32_t epoch;   /* of the last record */
     bool in_transaction, in_parts;
     struct buf transaction;             /* records since TX_BEGIN */
     struct index_builder index;         /* of the segment at hand */
@@ -108,6 +111,12 @@ struct inventory_place {
 /* The first message of QUEUE at POSITION or behind it; false when there is none. */
 bool inventory_next(const struct inventory_queue *queue, uint64_t position,
                     struct inventory_place *place);
+
+/* Nothing in QUEUE from this position on was ever delivered: known when the last run ended in
+ * order.
+ */
+uint64_t inventory_undelivered(const struct inventory *inventory,
+                               const struct inventory_queue *queue);
 
 /* Does anything that lives need segment NUMBER? */
 bool inventory_needs(const struct inventory *inventory, uint64_t number);

@@ -2,8 +2,8 @@
  *
  * Design notes. The usual queue is settled from its front, so a run shrinks by a number; only where
  * something in the middle goes first it gets a bit for each position. What lives in a queue's runs
- * does not overlap, and their ends ascend; but a run may begin, with what is gone of it, where those
- * before it are: that is so while it is emptied.
+ * does not overlap, and their ends ascend; but a run may begin, with what is gone of it, where
+ * those before it are: that is so while it is emptied.
  */
 #include "persist/inventory_runs.h"
 

@@ -54,10 +54,8 @@ static bool upkeep(struct keeper *keeper)
 {
     if (keeper_prepare(keeper))
         return true;
-    if (keeper->next_bytes.size > 0) {
-        keeper_finish_checkpoint(keeper);
+    if (keeper->next_bytes.size > 0 && keeper_finish_checkpoint(keeper))
         return true;
-    }
     if (keeper_empty(keeper))
         return true;
     keeper_consider_roll(keeper);
@@ -192,6 +190,14 @@ void keeper_claim(struct keeper *keeper, uint64_t segment)
     pthread_mutex_lock(&keeper->lock);
     if (segment > keeper->claimed)
         keeper->claimed = segment;
+    pthread_mutex_unlock(&keeper->lock);
+}
+
+void keeper_disclaim(struct keeper *keeper, uint64_t segment)
+{
+    pthread_mutex_lock(&keeper->lock);
+    if (keeper->claimed == segment)
+        keeper->claimed = segment - 1;
     pthread_mutex_unlock(&keeper->lock);
 }
 

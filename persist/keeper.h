@@ -39,6 +39,10 @@ void keeper_give(struct keeper *keeper, struct buf *bytes);
  * makes it, and the keeper does not. */
 void keeper_claim(struct keeper *keeper, uint64_t segment);
 
+/* The writer's thread: there is no room for SEGMENT, which it had claimed. The keeper may have a
+ * file for it, now or later. */
+void keeper_disclaim(struct keeper *keeper, uint64_t segment);
+
 /* The engine's thread: see store.h. QUEUE_ID is the queue's number. */
 void keeper_fetch(struct keeper *keeper, uint64_t queue_id, const struct store_fetch *fetch);
 bool keeper_fetched(struct keeper *keeper, struct store_answer *answer);

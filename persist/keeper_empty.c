@@ -17,8 +17,8 @@
 #ifndef KEEPER_BEHIND   /* test/sim empties earlier */
 #define KEEPER_BEHIND 8 /* segments that are left alone behind the one being written */
 #endif
-#define LIVE_SHARE 4          /* a segment is emptied when one message in so many lives */
-#define AT_ONCE    (1u << 20) /* bytes of bodies under way to the engine */
+#define LIVE_SHARE 4                    /* a segment is emptied when one message in so many lives */
+#define AT_ONCE    (SEGMENT_BYTES / 64) /* bytes of bodies under way to the engine */
 #define PLACES_MAX (1u << 20)
 
 /* The segment that is most worth emptying, or NULL. */
@@ -87,30 +87,51 @@ static void end(struct keeper *keeper)
     pthread_mutex_unlock(&keeper->lock);
 }
 
-/* The message at the next place, for all the places it is for; 0 bytes when it cannot be read. */
+/* Does what is at PLACE still live there? It may be settled by now, and its segment another. */
+static bool lives_there(struct keeper *keeper, const struct keeper_place *place)
+{
+    struct inventory_queue *queue = inventory_find(&keeper->inventory, place->queue);
+    struct inventory_place found;
+    return queue != NULL && inventory_next(queue, place->position, &found) &&
+           found.position == place->position &&
+           found.run->segment->number == keeper->emptying.segment;
+}
+
+/* Adds to TARGETS the next places, which are all of one message, as far as it lives there. */
+static void take_places(struct keeper *keeper, struct buf *targets)
+{
+    struct keeper_emptying *emptying = &keeper->emptying;
+    uint32_t offset = emptying->places[emptying->next].offset;
+    for (; emptying->next < emptying->count && emptying->places[emptying->next].offset == offset;
+         emptying->next++) {
+        const struct keeper_place *place = &emptying->places[emptying->next];
+        if (1 || lives_there(keeper, place))
+            fact_encode_target(place->queue, place->position, targets);
+    }
+}
+
+/* The message at the next place, for all the places it is for; 0 bytes when it is settled or cannot
+ * be read. */
 static uint64_t move_next(struct keeper *keeper)
 {
     struct keeper_emptying *emptying = &keeper->emptying;
     const struct keeper_place *first = &emptying->places[emptying->next];
     uint64_t lsn = (emptying->segment << SEGMENT_SHIFT) + first->offset;
     struct keeper_move *move = mem_zalloc(sizeof *move);
-    enum store_record_kind kind;
-    int status = first->offset == 0
-                     ? -EBADMSG
-                     : segment_reader_message(&keeper->reader, lsn, 0, &move->message, &kind);
-    for (; emptying->next < emptying->count &&
-           emptying->places[emptying->next].offset == first->offset;
-         emptying->next++) {
-        const struct keeper_place *place = &emptying->places[emptying->next];
-        fact_encode_target(place->queue, place->position, &move->targets);
-    }
-    if (status < 0) {
+    take_places(keeper, &move->targets);
+    int status = 0;
+    if (move->targets.size > 0)
+        status = first->offset == 0 ? -EBADMSG
+                                    : segment_reader_message(&keeper->reader, lsn, 0, first->queue,
+                                                             first->position, &move->message);
+    if (status < 0)
         keeper_complain(lsn, status);
+    if (move->message == NULL) {
         keeper_move_free(move);
         return 0;
     }
     uint64_t bytes = move->message->body_bytes + 1u;
-    emptying->given++;
+    emptying->given += move->targets.size / FACT_TARGET_BYTES;
     keeper_push_move(keeper, move);
     return bytes;
 }

@@ -41,7 +41,7 @@ struct keeper_emptying {
     uint64_t segment; /* 0: none */
     struct keeper_place *places;
     size_t count, next;
-    uint64_t given; /* moves, all in all; done when inventory.moves says the same */
+    uint64_t given; /* places, all in all; done when inventory.moves says the same */
 };
 
 struct keeper {
@@ -99,8 +99,9 @@ void keeper_begin_checkpoint(struct keeper *keeper, uint64_t lsn);
 /* Asks for a new segment, so that there can be a checkpoint, when it would free much. */
 void keeper_consider_roll(struct keeper *keeper);
 
-/* Writes it, and has the files that it does not need used again. */
-void keeper_finish_checkpoint(struct keeper *keeper);
+/* Writes it, and has the files that it does not need used again. False: it could not be written;
+ * on a full disk it is to be tried again. */
+bool keeper_finish_checkpoint(struct keeper *keeper);
 
 /* --- keeper_read.c: messages ---------------------------------------------------------------- */
 

@@ -161,15 +161,14 @@ static uint32_t ahead_of(const struct wanted *wanted, uint32_t index, uint32_t e
 
 /* --- reading ------------------------------------------------------------------------------ */
 
-/* Reads WANTED[INDEX], and takes what was paged out of the inventory. */
-static int read_one(struct keeper *keeper, const struct wanted *wanted, uint32_t ahead,
-                    struct store_fetched *entry)
+/* Reads what WANTED is about into ENTRY. */
+static int read_one(struct keeper *keeper, uint64_t queue_id, const struct wanted *wanted,
+                    uint32_t ahead, struct store_fetched *entry)
 {
-    enum store_record_kind kind;
     if (wanted->lsn == 0)
         return -EBADMSG;
-    int status = segment_reader_message(&keeper->reader, wanted->lsn, ahead, &entry->message,
-                                        &kind);
+    int status = segment_reader_message(&keeper->reader, wanted->lsn, ahead, queue_id,
+                                        wanted->place.position, &entry->message);
     if (status < 0)
         return status;
     entry->position = wanted->place.position;
@@ -201,7 +200,7 @@ static uint32_t read_all(struct keeper *keeper, uint64_t queue_id, struct wanted
                 together++;
         }
         if (answer->status == 0)
-            answer->status = read_one(keeper, &wanted[i], ahead, &answer->entries[i]);
+            answer->status = read_one(keeper, queue_id, &wanted[i], ahead, &answer->entries[i]);
         if (answer->status < 0) {
             keeper_complain(wanted[i].lsn != 0
                                 ? wanted[i].lsn

@@ -6,6 +6,7 @@
  * its new header and a rename; should the writer have been faster it stays a spare.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "persist/keeper_parts.h"
@@ -136,8 +137,11 @@ bool keeper_prepare(struct keeper *keeper)
     pthread_mutex_lock(&keeper->lock);
     bool is_there = keeper->prepared >= next || keeper->claimed >= next;
     pthread_mutex_unlock(&keeper->lock);
-    if (is_there || keeper->filled < SEGMENT_BYTES / PREPARE_SHARE)
+    if (is_there || keeper->filled < SEGMENT_BYTES / PREPARE_SHARE) {
+        if (keeper->full && keeper->next_bytes.size == 0)
+            set_full(keeper, false);
         return false;
+    }
     if (keeper->spares > 0)
         return use_spare(keeper, next);
     int status = make_piece(keeper);
@@ -223,7 +227,8 @@ void keeper_consider_roll(struct keeper *keeper)
         return;
     for (size_t i = 0; i < inventory->segment_count; i++)
         dead += inventory->segments[i]->number < keeper->segment &&
-                inventory->segments[i]->live == 0;
+                inventory->segments[i]->live == 0 &&
+                !inventory_needs(inventory, inventory->segments[i]->number);
     if (dead < KEEPER_DEAD_MAX)
         return;
     keeper->rolled = keeper->segment;
@@ -233,16 +238,17 @@ void keeper_consider_roll(struct keeper *keeper)
     keeper->on_work(keeper->context);
 }
 
-void keeper_finish_checkpoint(struct keeper *keeper)
+bool keeper_finish_checkpoint(struct keeper *keeper)
 {
     struct checkpoint *next = &keeper->next_checkpoint;
     int status = checkpoint_write(next, buf_slice(&keeper->next_bytes), keeper->io);
-    buf_fini(&keeper->next_bytes);
+    if (status != -ENOSPC)
+        buf_fini(&keeper->next_bytes);
     if (status < 0) { /* the one before is still good, and what it needs is still there */
         log_warning("checkpoint_failed", LOG_STR("reason", strerror(-status)),
                     LOG_STR("hint", "the log grows until one can be written: see to the disk"));
         set_full(keeper, status == -ENOSPC);
-        return;
+        return false;
     }
     set_full(keeper, false);
     keeper->checkpoint = *next;
@@ -253,16 +259,29 @@ void keeper_finish_checkpoint(struct keeper *keeper)
     keeper->counters.checkpoints++;
     keeper->counters.checkpoint_bytes += next->bytes;
     pthread_mutex_unlock(&keeper->lock);
+    return true;
 }
 
 /* --- the start ---------------------------------------------------------------------------- */
 
 struct finding {
     struct keeper *keeper;
-    uint64_t *stale; /* segments that nothing needs, and indexes of such */
-    size_t count;
+    struct buf stale; /* names, each with a zero behind it, of files that nobody will look at */
     bool spares[SPARES_MAX];
 };
+
+/* Is NAME a file that was being made when the process ended, or an index without its segment? */
+static bool is_stale(const struct keeper *keeper, const char *name)
+{
+    char index[SEGMENT_NAME_BYTES];
+    uint64_t segment;
+    if (strncmp(name, "new.", 4) == 0)
+        return true;
+    if (sscanf(name, "%20" SCNu64, &segment) != 1 || segment >= lsn_segment(keeper->checkpoint.lsn))
+        return false;
+    segment_index_name(segment, index);
+    return strcmp(name, index) == 0 && inventory_segment(&keeper->inventory, segment) == NULL;
+}
 
 static void see_name(void *context, const char *name)
 {
@@ -274,6 +293,8 @@ static void see_name(void *context, const char *name)
         spare_name(i, spare);
         finding->spares[i] |= strcmp(name, spare) == 0;
     }
+    if (is_stale(keeper, name))
+        buf_bytes(&finding->stale, slice_of(name, strlen(name) + 1));
     if (!segment_number(name, &segment))
         return;
     if (segment > keeper->prepared)
@@ -297,8 +318,10 @@ static bool is_whole(struct keeper *keeper, const char *name)
 void keeper_find_files(struct keeper *keeper)
 {
     struct finding finding = {.keeper = keeper};
-    if (keeper->io->list(keeper->io, see_name, &finding) < 0)
-        return;
+    (void)keeper->io->list(keeper->io, see_name, &finding);
+    for (size_t at = 0; at < finding.stale.size; at += strlen((char *)finding.stale.data + at) + 1)
+        (void)keeper->io->remove(keeper->io, (char *)finding.stale.data + at);
+    buf_fini(&finding.stale);
     for (unsigned i = 0; i < SPARES_MAX; i++) {
         char spare[SEGMENT_NAME_BYTES];
         spare_name(i, spare);

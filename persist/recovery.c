@@ -68,6 +68,8 @@ static int scan_log(struct io *io, struct recovery *recovery)
                                .epoch = checkpoint->epoch,
                                .node_id = has_checkpoint ? checkpoint->node_id : NULL};
     int status = scan_run(io, &start, &recovery->scan, see, recovery);
+    if (recovery->scan.epoch != recovery->inventory.epoch)
+        recovery->inventory.changes++; /* a later run has begun, and may have delivered things */
     recovery->is_new = !has_checkpoint && recovery->scan.segment_count == 0;
     return status;
 }
@@ -177,7 +179,8 @@ static void declare_queue(struct recovery *recovery, struct engine *engine,
                                                    .arguments = fact.arguments,
                                                });
     queue->id = stored->id;
-    queue->next_position = queue->recovered_below = stored->next_position;
+    queue->next_position = stored->next_position;
+    queue->recovered_below = inventory_undelivered(&recovery->inventory, stored);
     if (inventory_next(stored, 0, &first))
         queue_restore_cold(queue, first.position, stored->next_position, stored->live,
                            stored->bytes);

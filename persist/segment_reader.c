@@ -61,8 +61,10 @@ static int use_file(struct segment_reader *reader, uint64_t segment)
 static int load(struct segment_reader *reader, uint64_t lsn, uint32_t bytes)
 {
     uint32_t left = SEGMENT_BYTES - lsn_offset(lsn);
-    int file = use_file(reader, lsn_segment(lsn));
     reader->window.size = 0;
+    if (lsn_segment(lsn) == 0)
+        return -EBADMSG;
+    int file = use_file(reader, lsn_segment(lsn));
     if (file < 0)
         return file;
     if (bytes > left)
@@ -157,13 +159,25 @@ static bool is_message(const struct record *record, struct fact *fact)
            fact_decode(kind, record->payload, fact) == 0;
 }
 
+/* An index that is another log's would show any record. */
+static bool is_for(const struct fact *fact, uint64_t queue, uint64_t position)
+{
+    for (uint32_t i = 0; i < fact->target_count; i++) {
+        uint64_t its_queue, its_position;
+        fact_target(fact, i, &its_queue, &its_position);
+        if (its_queue == queue && its_position == position)
+            return true;
+    }
+    return false;
+}
+
 int segment_reader_message(struct segment_reader *reader, uint64_t lsn, uint32_t ahead,
-                           struct message **message, enum store_record_kind *kind)
+                           uint64_t queue, uint64_t position, struct message **message)
 {
     struct record record;
     struct fact fact;
     int status = segment_reader_record(reader, lsn, ahead, &record);
-    if (status == 0 && !is_message(&record, &fact))
+    if (status == 0 && (!is_message(&record, &fact) || !is_for(&fact, queue, position)))
         status = -EBADMSG;
     if (status == 0 && fact.parts_lsn != 0) {
         status = collect_parts(reader, fact.parts_lsn, lsn);
@@ -177,7 +191,6 @@ int segment_reader_message(struct segment_reader *reader, uint64_t lsn, uint32_t
     if (status < 0)
         return status;
     (*message)->lsn = lsn;
-    *kind = fact.kind;
     buf_fini(&reader->parts);
     return 0;
 }

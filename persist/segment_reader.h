@@ -37,10 +37,10 @@ void segment_reader_forget(struct segment_reader *reader, uint64_t segment);
 int segment_reader_record(struct segment_reader *reader, uint64_t lsn, uint32_t ahead,
                           struct record *record) __attribute__((warn_unused_result));
 
-/* Reads the message whose record is at LSN, with its parts. KIND is how it was stored. 0, or as
- * above; -ENOMEM. */
+/* Reads the message whose record is at LSN, with its parts; it must be for POSITION of QUEUE. 0, or
+ * as above; -ENOMEM. */
 int segment_reader_message(struct segment_reader *reader, uint64_t lsn, uint32_t ahead,
-                           struct message **message, enum store_record_kind *kind)
+                           uint64_t queue, uint64_t position, struct message **message)
     __attribute__((warn_unused_result));
 
 /* Collects what an index of SEGMENT holds from the segment itself, up to its END or END_LSN. 0 or

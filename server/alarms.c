@@ -167,8 +167,10 @@ static void say_disk(const struct alarms *alarms)
                     LOG_STR("reason", alarms->disk_full ? "the log found the disk full"
                                                         : "less is free than disk_free_limit"),
                     LOG_STR("consequence", "publishers are blocked until space is freed"),
-                    LOG_STR("remedy", "free space on the file system of data_dir, or lower "
-                                      "disk_free_limit"));
+                    LOG_STR("remedy", alarms->disk_full
+                                          ? "free space on the file system of data_dir"
+                                          : "free space on the file system of data_dir, or lower "
+                                            "disk_free_limit"));
     else
         log_info("alarm_cleared", LOG_STR("kind", "disk"), LOG_NUM("free_bytes", last->disk_free),
                  LOG_NUM("limit_bytes", last->disk_limit));

@@ -169,6 +169,7 @@ static bool wants_input(const struct connection *connection)
 static void update_watch(struct connection *connection)
 {
     watch_set(&connection->watch, (wants_input(connection) ? UV_READABLE : 0) |
+                                      (connection->blocked ? UV_DISCONNECT : 0) |
                                       (connection->output.bytes > 0 ? UV_WRITABLE : 0));
 }
 
@@ -257,9 +258,13 @@ static void on_readable(struct connection *connection)
         connection_drop(connection, strerror(errno));
 }
 
-/* The peer has reset the connection: what it sent before still counts, as far as it got here. */
+/* The peer has closed or reset the connection: what it sent before still counts, as far as it got
+ * here, and be there an alarm: that is not much, and what it holds is freed the sooner. */
 static void read_what_is_left(struct connection *connection)
 {
+    connection->peer_gone = true;
+    forget_block(connection);
+    connection_resume(connection);
     while (connection->phase != CONNECTION_DEAD && wants_input(connection) &&
            !connection->worker->port->is_full(connection->worker->port))
         on_readable(connection);
@@ -285,10 +290,11 @@ void connection_published(struct connection *connection)
 {
     struct worker *worker = connection->worker;
     if (__builtin_expect((worker->alarms & ALARM_ANY) == 0, 1) || connection->blocked ||
-        connection->failing || connection->phase != CONNECTION_RUNNING)
+        connection->peer_gone || connection->failing || connection->phase != CONNECTION_RUNNING)
         return;
     connection->blocked = true;
     worker->blocked_count++;
+    connection_touch(connection);
     if (connection->wants_blocked)
         connection_send(connection, 0,
                         &(struct method){.id = METHOD_CONNECTION_BLOCKED,
@@ -358,7 +364,7 @@ void connection_flush(struct connection *connection)
 static void on_ready(struct watch *watch, int events)
 {
     struct connection *connection = (struct connection *)(void *)watch;
-    if (events & WATCH_FAILED) {
+    if (events & WATCH_FAILED || (events & UV_DISCONNECT && connection->blocked)) {
         read_what_is_left(connection);
         return;
     }

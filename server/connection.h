@@ -63,6 +63,7 @@ struct connection {
     bool wants_auth_close; /* the client wants to be told when its login is refused */
     bool wants_blocked;    /* and when it is blocked */
     bool blocked;          /* it published while an alarm is on: not read until that ends */
+    bool peer_gone;        /* what it has sent is all that will come */
     bool is_plain;         /* its mechanism: PLAIN, else AMQPLAIN */
     bool in_body; /* within a body frame of which body_left octets and the end octet are to come */
     uint16_t channel_max; /* agreed; how many channels may be open */
@@ -99,7 +100,8 @@ void connection_on_timer(struct connection *connection);
 /* Parses what was held back; when reading may go on. */
 void connection_resume(struct connection *connection);
 
-/* A part of a message has come: while an alarm is on, it is the last thing that is read. */
+/* The header of a message, or the rest of one, has come: while an alarm is on, the last thing that
+ * is read. Not parts of a body: what it has already would stay in memory as long as the alarm. */
 void connection_published(struct connection *connection);
 
 /* No alarm is on any more: a blocked connection is read again. */

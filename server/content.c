@@ -115,6 +115,7 @@ static void finish(struct connection *connection, struct line *line)
                                                    .publish = {.message = message,
                                                                .mandatory = line->mandatory,
                                                                .immediate = line->immediate}});
+    connection_published(connection);
 }
 
 static int out_of_memory(struct connection *connection, struct line *line)
@@ -154,6 +155,8 @@ void content_header(struct connection *connection, struct line *line, struct sli
     line->expects = EXPECT_BODY;
     if (body_bytes == 0)
         finish(connection, line);
+    else
+        connection_published(connection);
 }
 
 /* Room for at least one more octet of the body, doubling; 0, or -1 after having failed. */

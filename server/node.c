@@ -516,6 +516,8 @@ bool node_run(struct node *node)
 
 void node_free(struct node *node)
 {
+    if (node->has_storage && !node->store_failed && node->engine != NULL)
+        engine_stop(node->engine);
     if (node->has_storage)
         storage_close(&node->storage); /* first: its thread wakes the loop */
     listener_close(&node->listener);

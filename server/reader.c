@@ -273,7 +273,6 @@ static void on_content_frame(struct connection *connection, const struct frame *
         content_header(connection, line, frame->payload);
     else
         content_body(connection, line, frame->payload);
-    connection_published(connection);
 }
 
 static void on_frame(struct connection *connection, const struct frame *frame)
@@ -337,8 +336,6 @@ static size_t continue_body(struct connection *connection, struct slice input)
     if (input.data[part] != FRAME_END && connection->phase < CONNECTION_CLOSING)
         FAIL(connection, 0, METHOD_NONE, REPLY_FRAME_ERROR,
              "type %u: {invalid_frame_end_marker,%u}", FRAME_BODY, input.data[part]);
-    else
-        connection_published(connection);
     return part + 1;
 }
 

@@ -154,7 +154,7 @@ void output_fields(const json_t *object)
         printf(" %.*s=", (int)size, key);
         if (json_is_string(value))
             output_quoted(json_string_value(value), json_string_length(value));
-        else if (base64 != NULL)
+        else if (json_is_string(base64))
             printf("base64:%s", json_string_value(base64));
         else
             print_json(value, JSON_COMPACT);

@@ -15,8 +15,8 @@
 enum output_format { OUTPUT_TEXT, OUTPUT_JSON };
 
 /* The option of that name, and its value: 0, or EXIT_USAGE, which has been said then. */
-#define OUTPUT_OPTION                                                             \
-    {                                                                             \
+#define OUTPUT_OPTION                                                               \
+    {                                                                               \
         "--format", "text|json", "text for people (the default), JSON for programs" \
     }
 int output_read_format(const struct arguments *arguments, enum output_format *format)

@@ -48,15 +48,14 @@ bool crypto_equal(struct slice a, struct slice b)
     return a.size == 0 || CRYPTO_memcmp(a.data, b.data, a.size) == 0;
 }
 
-struct slice crypto_token(uint8_t *text, struct slice random)
+/* Writes BYTES in the digits of ALPHABET, without padding; returns how many. */
+static size_t encode_base64(uint8_t *text, struct slice bytes, const char *alphabet)
 {
-    static const char alphabet[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     size_t size = 0;
     uint32_t bits = 0;
     int waiting = 0; /* how many low bits of BITS are not written yet */
-    for (size_t i = 0; i < random.size; i++) {
-        bits = bits << 8 | random.data[i];
+    for (size_t i = 0; i < bytes.size; i++) {
+        bits = bits << 8 | bytes.data[i];
         waiting += 8;
         while (waiting >= 6) {
             waiting -= 6;
@@ -65,5 +64,20 @@ struct slice crypto_token(uint8_t *text, struct slice random)
     }
     if (waiting > 0)
         text[size++] = (uint8_t)alphabet[bits << (6 - waiting) & 63];
+    return size;
+}
+
+#define BASE64_DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+struct slice crypto_token(uint8_t *text, struct slice random)
+{
+    return slice_of(text, encode_base64(text, random, BASE64_DIGITS "-_"));
+}
+
+struct slice crypto_base64(uint8_t *text, struct slice bytes)
+{
+    size_t size = encode_base64(text, bytes, BASE64_DIGITS "+/");
+    while (size % 4 != 0)
+        text[size++] = '=';
     return slice_of(text, size);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * crypto: the few things the program wants of OpenSSL outside TLS: random bytes, SHA-256,
- * comparison in constant time. Any thread.
+ * comparison in constant time; and base64. Any thread.
  */
 #ifndef STOATMQ_BASE_CRYPTO_H
 #define STOATMQ_BASE_CRYPTO_H
@@ -25,5 +25,10 @@ bool crypto_equal(struct slice a, struct slice b);
  * amq.gen-... */
 #define CRYPTO_TOKEN_CHARS(size) (((size)*4 + 2) / 3)
 struct slice crypto_token(uint8_t *text, struct slice random);
+
+/* Writes BYTES as base64 with padding (RFC 4648 section 4) and returns a slice of it; TEXT holds at
+ * least CRYPTO_BASE64_CHARS(bytes.size) characters. */
+#define CRYPTO_BASE64_CHARS(size) (((size) + 2) / 3 * 4)
+struct slice crypto_base64(uint8_t *text, struct slice bytes);
 
 #endif

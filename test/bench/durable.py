@@ -21,6 +21,7 @@ import time
 
 from common import Failed, find_program, loadgen, machine, median, number, say, table
 from disk import Disk
+from others import Others, wait_for_calm
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "crash"))
 import brokers  # noqa: E402  (a broker that can be killed and started again)
@@ -43,6 +44,9 @@ def add_arguments(parser):
                        help=f"backlogs of {BACKLOG_MESSAGES_FULL:,} messages, "
                             f"not {BACKLOG_MESSAGES:,}")
     group.add_argument("--count", type=int, metavar="N", help="backlogs of N messages")
+    group.add_argument("--calm", type=float, default=30, metavar="S",
+                       help="wait up to S seconds before a run while the machine does something\n"
+                            "else (30)")
     group.add_argument("--quorum", action="store_true", help="RabbitMQ's quorum queues as well")
     group.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
                        help="a setting of StoatMQ's")
@@ -67,12 +71,14 @@ class Side:
         return int((pathlib.Path(self.broker.folder) / "node.pid").read_text())
 
     def loadgen(self, *args):
-        more = ["--port", str(self.broker.port), "--timeout", "120", *self.args]
-        if self.bench.disk.stat_file and args[0] != "peek":
+        more = ["--port", str(self.broker.port), "--pid", str(self.pid()), "--timeout", "120",
+                *self.args]
+        if self.bench.disk.stat_file:
             more += ["--disk-stat", self.bench.disk.stat_file]
-        if args[0] != "peek":
-            more += ["--pid", str(self.pid())]
-        return loadgen(self.bench.options, [*args, *more], RUN_LIMIT_S)
+        wait_for_calm(self.bench.options.calm)
+        others = Others(self.pid())
+        result = loadgen(self.bench.options, [*args, *more], RUN_LIMIT_S)
+        return result | {"others": others.cores()}
 
     def run(self, *args):
         """One run of loadgen's load `confirm`; adds the size of a batch that was synced."""
@@ -87,7 +93,7 @@ class Side:
             result["batch_bytes"] = result["disk_bytes"] / result["disk_flushes"]
         say(f"  {self.name:9} {' '.join(args)}: {result['rate']:,.0f}/s, confirm p50 "
             f"{result['latency_p50']:,.0f} us, batch "
-            f"{result.get('batch_bytes', 0) / KIB:,.1f} KiB")
+            f"{result.get('batch_bytes', 0) / KIB:,.1f} KiB, others {result['others']:.2f} cores")
         return result
 
     def log_counters(self):
@@ -398,7 +404,8 @@ def details(everything):
                    number(statistics.median(r["latency_us"]["p99"] for r in runs)),
                    number(statistics.median(batch) / KIB) if batch else "-",
                    number(statistics.median(syncs)) if syncs else "-",
-                   number(max(r["rss_peak_kib"] for r in runs) / KIB)]
+                   number(max(r["rss_peak_kib"] for r in runs) / KIB),
+                   f"{max(r['others'] for r in runs):.2f}"]
 
 
 def report(bench, rows, everything):
@@ -411,7 +418,7 @@ def report(bench, rows, everything):
     table(["load", *(titles[side] for side in sides), "the disk", "measured", "floor", "aim",
            "met"], [row.cells(sides) for row in rows])
     table(["load", "server", "messages/s", "cores busy", "user us", "system us", "loadgen us",
-           "latency p50 us", "p99 us", "batch KiB", "flushes/s", "peak MiB"],
+           "latency p50 us", "p99 us", "batch KiB", "flushes/s", "peak MiB", "others' cores"],
           list(details(everything)))
 
 

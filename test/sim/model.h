@@ -301,6 +301,10 @@ bool paging_keeps_waiting(const struct queue *queue);
  * be what that would get now. */
 void paging_resolve(struct model *model, int session, uint16_t channel, enum method_id id);
 
+/* May QUEUE be deleted? Not when that closes a channel with consumers: their queues may go as well,
+ * and it would be hard to tell which record the answer waits for. */
+bool paging_may_delete(const struct model *model, int queue);
+
 /* Behind the end of a connection whose session may be held. */
 void paging_leave(struct model *model);
 void paging_check(struct model *model);

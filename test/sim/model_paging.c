@@ -49,6 +49,20 @@ bool paging_wait(struct place *p, int q, bool no_ack)
     return true;
 }
 
+bool paging_may_delete(const struct model *model, int queue)
+{
+    for (int s = 0; s < SESSIONS; s++) {
+        const struct m_session *session = &model->sessions[s];
+        const struct m_channel *channel = &session->channels[session->get.channel];
+        if (!session->get.waits || session->get.queue != queue)
+            continue;
+        for (int t = 0; t < TAGS; t++)
+            if (channel->consumers[t].alive)
+                return false;
+    }
+    return true;
+}
+
 /* What was expected last comes first. */
 static void bring_forward(struct model *model)
 {

@@ -264,6 +264,7 @@ static void follow(struct model *model, const struct fact *fact)
         follow_transaction(model, fact);
         return;
     case STORE_MOVED:
+    case STORE_STOP:
     case STORE_PAGE: /* a recovery would pass it over */
         if (image->in_tx || !model->pages)
             model_complain(model, "a message was paged");

@@ -85,6 +85,8 @@ void op_delete_queue(struct place *p)
     uint16_t code = queue_error(p, q);
     uint64_t count = queue->ready_count;
     bool durable = !queue->alive || queue->durable; /* one that is not there may have been */
+    if (!paging_may_delete(model, q))
+        return;
     if (code == 0 && ((if_unused && state_consumers(model, q) > 0) || (if_empty && count > 0)))
         code = REPLY_PRECONDITION_FAILED;
     if (code != 0 && code != REPLY_NOT_FOUND) {

@@ -274,6 +274,7 @@ static void follow(struct ledger *ledger, const struct store_record *record)
         break;
     case STORE_MOVED:
     case STORE_PAGE:
+    case STORE_STOP:
         break;
     }
 }

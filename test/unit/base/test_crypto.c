@@ -66,6 +66,27 @@ static void tokens_are_url_safe_base64_without_padding(void **state)
     }
 }
 
+static void base64_is_padded_to_fours(void **state)
+{
+    (void)state;
+    static const struct {
+        struct slice bytes, text;
+    } cases[] = {
+        {SLICE_LITERAL(""), SLICE_LITERAL("")},
+        {SLICE_LITERAL("f"), SLICE_LITERAL("Zg==")},
+        {SLICE_LITERAL("fo"), SLICE_LITERAL("Zm8=")},
+        {SLICE_LITERAL("foo"), SLICE_LITERAL("Zm9v")},
+        {SLICE_LITERAL("foob"), SLICE_LITERAL("Zm9vYg==")},
+        {SLICE_LITERAL("\xFB\xEF\xBE\xFF\xFF\xFF"), SLICE_LITERAL("++++////")},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t text[16];
+        struct slice encoded = crypto_base64(text, cases[i].bytes);
+        assert_true(slice_equal(encoded, cases[i].text));
+        assert_int_equal(encoded.size, CRYPTO_BASE64_CHARS(cases[i].bytes.size));
+    }
+}
+
 static void random_bytes_fill_all_and_differ(void **state)
 {
     (void)state;
@@ -86,6 +107,7 @@ int main(void)
         cmocka_unit_test(sha256_gives_the_standards_values_wherever_it_is_split),
         cmocka_unit_test(equal_compares_bytes_and_sizes),
         cmocka_unit_test(tokens_are_url_safe_base64_without_padding),
+        cmocka_unit_test(base64_is_padded_to_fours),
         cmocka_unit_test(random_bytes_fill_all_and_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -105,6 +105,7 @@ static uint64_t append(struct store *store, const struct store_record *record)
         break;
     case STORE_SETTLE:
     case STORE_REQUEUE:
+    case STORE_STOP:
     case STORE_QUEUE_DECLARE:
     case STORE_QUEUE_DELETE:
         copy_text(fact->name, sizeof fact->name, record->queue->name);

@@ -188,7 +188,7 @@ static void large_messages_fill_a_block_sooner(void **state)
     deque_pool_fini(&pool);
 }
 
-/* --- the cold range --------------------------------------------------------------------------- */
+/* --- the cold range -------------------------------------------------------------------------- */
 
 /* Pushes positions from FIRST to LAST. */
 static void push(struct deque *deque, struct deque_pool *pool, uint64_t first, uint64_t last)

@@ -167,7 +167,8 @@ int tape_message(struct tape *tape, enum store_record_kind kind, const struct ta
                  uint32_t count, uint32_t bytes, uint64_t parts_lsn)
 {
     struct buf targets = {0};
-    struct message *message = message_new(SLICE_EMPTY, SLICE_LITERAL("key"), SLICE_EMPTY, bytes, 0);
+    struct message *message = message_new(SLICE_EMPTY, SLICE_LITERAL("key"), SLICE_LITERAL("\0\0"),
+                                          bytes, 0);
     assert_non_null(message);
     for (uint32_t i = 0; i < count; i++)
         fact_encode_target(places[i].queue, places[i].position, &targets);
@@ -180,8 +181,7 @@ int tape_message(struct tape *tape, enum store_record_kind kind, const struct ta
 
 void tape_put(struct tape *tape, enum store_record_kind kind, uint64_t queue, uint64_t position)
 {
-    assert_int_equal(
-        tape_message(tape, kind, &(struct tape_place){queue, position}, 1, 10, 0), 0);
+    assert_int_equal(tape_message(tape, kind, &(struct tape_place){queue, position}, 1, 10, 0), 0);
 }
 
 void tape_put_range(struct tape *tape, enum store_record_kind kind, uint64_t queue, uint64_t first,

@@ -154,6 +154,61 @@ static void byte_values_take_rabbitmqs_units(void **state)
     assert_int_equal(settings.output_buffer_limit, 1000000000);
 }
 
+static void large_byte_values_are_not_cut(void **state)
+{
+    (void)state;
+    assert_int_equal(settings.disk_free_limit_absolute, 50000000);
+    assert_int_equal(set("disk_free_limit.absolute", "300GB"), 0);
+    assert_true(settings.disk_free_limit_absolute == 300000000000);
+    assert_int_equal(set("vm_memory_high_watermark.absolute", "64GiB"), 0);
+    assert_true(settings.memory_watermark_absolute == 64ull << 30);
+    assert_refused(set("disk_free_limit.absolute", "much"),
+                   "disk_free_limit.absolute: expected a number of bytes, such as 64KiB, from 0 to "
+                   "1152921504606846976, not 'much'");
+}
+
+static void ratios_are_decimal_numbers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint32_t millionths;
+    } good[] = {{"0", 0},         {"1", 1000000},    {"1.0", 1000000},
+                {"0.4", 400000},  {"0.25", 250000},  {"0.000001", 1},
+                {"0.0000019", 1}, {"00.50", 500000}, {"0.3333333333333333333333", 333333}};
+    assert_int_equal(settings.memory_watermark_relative, 400000);
+    assert_int_equal(settings.memory_paging_ratio, 500000);
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        assert_int_equal(set("vm_memory_high_watermark.relative", good[i].text), 0);
+        assert_int_equal(settings.memory_watermark_relative, good[i].millionths);
+    }
+    static const char *const bad[] = {"",
+                                      ".",
+                                      ".5",
+                                      "1.",
+                                      "-0.1",
+                                      "+0.1",
+                                      "0,4",
+                                      "1.1",
+                                      "0.4.1",
+                                      "0.4%",
+                                      "1e-1",
+                                      "nan",
+                                      "0 .4",
+                                      "0.4 ",
+                                      "2",
+                                      "18446744073709551616",
+                                      "99999999999999.9"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (set("vm_memory_high_watermark.relative", bad[i]) == 0)
+            fail_msg("'%s' was taken", bad[i]);
+    assert_refused(set("vm_memory_high_watermark.relative", "40%"),
+                   "vm_memory_high_watermark.relative: expected a number such as 0.25, from 0 to 1,"
+                   " not '40%'");
+    assert_int_equal(set("disk_free_limit.relative", "1.5"), 0);
+    assert_int_equal(settings.disk_free_limit_relative, 1500000);
+}
+
 static void limits_take_infinity(void **state)
 {
     (void)state;
@@ -343,6 +398,8 @@ int main(void)
         cmocka_unit_test_setup(an_error_names_file_and_line_and_changes_nothing, set_up),
         cmocka_unit_test_setup(an_unknown_key_is_refused_with_the_nearest, set_up),
         cmocka_unit_test_setup(byte_values_take_rabbitmqs_units, set_up),
+        cmocka_unit_test_setup(large_byte_values_are_not_cut, set_up),
+        cmocka_unit_test_setup(ratios_are_decimal_numbers, set_up),
         cmocka_unit_test_setup(limits_take_infinity, set_up),
         cmocka_unit_test_setup(numbers_keep_their_range, set_up),
         cmocka_unit_test_setup(texts_are_utf8_of_bounded_length, set_up),

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mgmt/ctl/log_survey.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define ATTEMPTS 8
+
+static int see(void *context, const struct record *record)
+{
+    struct log_survey *survey = context;
+    queue_names_note(&survey->names, record);
+    int status = inventory_apply(&survey->inventory, record);
+    if (status < 0)
+        (void)snprintf(survey->scan.error, SCAN_TEXT_BYTES,
+                       "segment %" PRIu64 ", offset %" PRIu32
+                       ": a record of type %u makes no sense there",
+                       lsn_segment(record->lsn), lsn_offset(record->lsn), record->type);
+    return status < 0 ? status : 0;
+}
+
+static void run_once(struct log_survey *survey, struct log_dir *dir)
+{
+    *survey = (struct log_survey){0};
+    inventory_init(&survey->inventory);
+    survey->inventory.recovering = true;
+    survey->checkpoint_status = checkpoint_read(&survey->checkpoint, &survey->inventory, &dir->io);
+    if (survey->checkpoint_status < 0) {
+        inventory_fini(&survey->inventory);
+        inventory_init(&survey->inventory);
+        survey->inventory.recovering = true;
+        survey->checkpoint = (struct checkpoint){0};
+        if (survey->checkpoint_status != -ENOENT)
+            return;
+    }
+    queue_names_note_all(&survey->names, &survey->inventory);
+    const struct checkpoint *checkpoint = &survey->checkpoint;
+    struct scan_start start = {.lsn = segment_first_lsn(log_survey_first_segment(survey)),
+                               .epoch = checkpoint->epoch,
+                               .node_id = checkpoint->lsn != 0 ? checkpoint->node_id : NULL};
+    survey->log_status = scan_run(&dir->io, &start, &survey->scan, see, survey);
+    inventory_drop_stale(&survey->inventory);
+}
+
+void log_survey_run(struct log_survey *survey, struct log_dir *dir)
+{
+    run_once(survey, dir);
+    for (int i = 1; i < ATTEMPTS && !log_survey_is_whole(survey) && log_dir_in_use(dir); i++) {
+        log_survey_fini(survey);
+        run_once(survey, dir);
+    }
+    int status = log_dir_list(dir); /* there may be new segments in what was read */
+    if (status < 0 && survey->log_status == 0) {
+        survey->log_status = status;
+        (void)snprintf(survey->scan.error, SCAN_TEXT_BYTES, "the directory cannot be listed: %s",
+                       strerror(-status));
+    }
+}
+
+void log_survey_fini(struct log_survey *survey)
+{
+    queue_names_fini(&survey->names);
+    inventory_fini(&survey->inventory);
+}
