@@ -229,7 +229,7 @@ static void fill_up_to(uint32_t left)
 {
     struct commit_log *log = open_log(disk_io(disk));
     uint64_t end = put(log, 'a', 100) + record_bytes(100);
-    while (SEGMENT_BYTES - lsn_offset(end) > RECORD_PAYLOAD_MAX + 4096)
+    while (SEGMENT_BYTES - lsn_offset(end) > RECORD_PAYLOAD_MAX)
         end = put(log, 'b', RECORD_PAYLOAD_MAX) + record_bytes(RECORD_PAYLOAD_MAX);
     end = put(log, 'c', SEGMENT_BYTES - lsn_offset(end) - left - RECORD_HEADER_BYTES);
     commit_log_flush(log);
