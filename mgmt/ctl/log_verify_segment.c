@@ -306,7 +306,8 @@ static void check_contents(struct check *check, struct inventory_segment *lives)
         read_messages(check);
     }
     report_gaps(check);
-    report_lost(check);
+    if (check->lost > 0)
+        report_lost(check);
 }
 
 void verify_segment(struct verify *v, uint64_t number, enum segment_state state)

@@ -270,7 +270,7 @@ static void operate_on_channel(struct place *p)
         sum += operations[i].weight;
     uint32_t choice = below(p->model, sum);
     if (p->model->pages && one_in(p->model, 2))
-        choice = below(p->model, 2) == 0 ? 0 : choice % 420; /* longer queues */
+        choice = one_in(p->model, 2) ? 0 : choice % 420; /* publish, or get and consume as well */
     size_t i = 0;
     for (; choice >= operations[i].weight; i++)
         choice -= operations[i].weight;

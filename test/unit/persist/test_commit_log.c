@@ -498,7 +498,7 @@ static void signal_durable(void *context)
 static void writer_thread_makes_durable_and_tells(void **state)
 {
     (void)state;
-    enum { RECORDS = 500 };
+    enum { RECORDS = 300 };
     char path[] = "/tmp/stoatmq-commit-log-XXXXXX", name[96], byte;
     int ends[2], status;
     struct io io;
