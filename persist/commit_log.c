@@ -29,10 +29,13 @@ struct batch {
     unsigned pieces_written; /* the writer's */
     size_t given;            /* the writer's: bytes that the keeper has */
     uint64_t last_lsn;       /* of its last record */
+    bool is_awaited;         /* somebody waits for it to be durable */
 };
 
 #define COPY_BYTES    (1u << 20)
-#define FULL_RETRY_MS 500 /* between attempts to write to a full disk */
+#define FULL_RETRY_MS 500        /* between attempts to write to a full disk */
+#define LAZY_MS       50         /* what nobody waits for is synced after that time, */
+#define LAZY_BYTES    (1u << 20) /* or when it is so much */
 
 struct commit_log {
     struct io *io;
@@ -48,6 +51,10 @@ struct commit_log {
 
     int file; /* the writer's: the segment that is open, or -1 */
     uint64_t file_segment;
+    bool is_dirty;           /* the writer's: something in the file is written and not synced */
+    struct timespec sync_by; /* when that is to change */
+    struct buf unsynced;     /* batches that are written and not synced; for the keeper */
+    uint64_t written_end, written_lsn;
     uint64_t synced_end; /* the writer's: the log is durable up to here */
 
     pthread_t thread;
@@ -132,7 +139,8 @@ static void end_segment(struct commit_log *log)
     log->end_lsn = segment_first_lsn(lsn_segment(log->end_lsn) + 1);
 }
 
-uint64_t commit_log_append(struct commit_log *log, uint8_t type, struct slice a, struct slice b)
+uint64_t commit_log_append_lazy(struct commit_log *log, uint8_t type, struct slice a,
+                                struct slice b)
 {
     CHECK(a.size + b.size <= RECORD_PAYLOAD_MAX);
     uint32_t total = record_bytes((uint32_t)(a.size + b.size));
@@ -145,12 +153,19 @@ uint64_t commit_log_append(struct commit_log *log, uint8_t type, struct slice a,
     return put_record(log, type, a, b);
 }
 
+uint64_t commit_log_append(struct commit_log *log, uint8_t type, struct slice a, struct slice b)
+{
+    log->filling->is_awaited = true;
+    return commit_log_append_lazy(log, type, a, b);
+}
+
 void commit_log_roll(struct commit_log *log)
 {
     if (log->filling->piece_count == 0)
         begin_piece(log);
     end_segment(log);
     begin_piece(log);
+    log->filling->is_awaited = true;
 }
 
 /* --- writing: the writer's side ----------------------------------------------------------- */
@@ -184,14 +199,34 @@ static int create_segment(struct commit_log *log, uint64_t segment, const char *
     return file;
 }
 
+/* What was written is on the device when this returns 0. */
+static int sync_file(struct commit_log *log)
+{
+    if (!log->is_dirty)
+        return 0;
+    int status = log->io->sync(log->io, log->file);
+    if (status < 0)
+        return status == -ENOSPC ? -EIO : status; /* nobody knows what is on the device: final */
+    log->is_dirty = false;
+    log->synced_end = log->written_end;
+    pthread_mutex_lock(&log->lock);
+    log->counters.syncs++;
+    pthread_mutex_unlock(&log->lock);
+    return 0;
+}
+
 /* Has SEGMENT's file open; makes it when the keeper has not. Its name is on the device then. */
 static int use_segment(struct commit_log *log, uint64_t segment)
 {
     char name[SEGMENT_NAME_BYTES];
     if (log->file >= 0 && log->file_segment == segment)
         return 0;
-    if (log->file >= 0)
+    if (log->file >= 0) {
+        int status = sync_file(log);
+        if (status < 0)
+            return status;
         (void)log->io->close(log->io, log->file);
+    }
     if (log->keeper != NULL)
         keeper_claim(log->keeper, segment);
     segment_name(segment, name);
@@ -211,7 +246,7 @@ static int use_segment(struct commit_log *log, uint64_t segment)
     return log->file < 0 ? log->file : 0;
 }
 
-/* Writes and syncs one piece; its BATCH record says how far the log was durable. */
+/* Writes one piece; its BATCH record says how far the log was durable. */
 static int write_piece(struct commit_log *log, const struct piece *piece, uint8_t *bytes,
                        size_t size)
 {
@@ -226,12 +261,9 @@ static int write_piece(struct commit_log *log, const struct piece *piece, uint8_
     status = log->io->write(log->io, log->file, bytes, size, lsn_offset(piece->lsn));
     if (status < 0)
         return status;
-    status = log->io->sync(log->io, log->file);
-    if (status < 0)
-        return status == -ENOSPC ? -EIO : status; /* nobody knows what is on the device: final */
-    log->synced_end = piece->lsn + size;
+    log->is_dirty = true;
+    log->written_end = piece->lsn + size;
     pthread_mutex_lock(&log->lock);
-    log->counters.syncs++;
     log->counters.bytes += size;
     pthread_mutex_unlock(&log->lock);
     return 0;
@@ -269,18 +301,23 @@ static void fail(struct commit_log *log, int status)
     if (log->failure != 0)
         return;
     log->failure = status;
+    log->is_dirty = false; /* never to be synced: that would succeed, and mean nothing */
     log_error("log_failed", LOG_STR("reason", strerror(-status)),
               LOG_NUM("segment", log->file_segment),
               LOG_STR("hint", "nothing more is confirmed; see to the disk and start again"));
 }
 
-/* Gives the keeper what of BATCH is on the device: on a full disk only the beginning, by which it
- * may find segments that can be used again. */
+/* Gives the keeper what is on the device: what was waiting to be, and of BATCH (on a full disk only
+ * the beginning, by which it may find segments that can be used again). */
 static void tell_keeper(struct commit_log *log, struct batch *batch)
 {
     bool is_whole = batch->pieces_written == batch->piece_count;
     size_t end = is_whole ? batch->bytes.size : batch->pieces[batch->pieces_written].begin;
-    if (log->keeper == NULL || batch->given == end)
+    if (log->keeper == NULL)
+        return;
+    if (log->unsynced.size > 0)
+        keeper_give(log->keeper, &log->unsynced);
+    if (batch->given == end)
         return;
     if (is_whole && batch->given == 0) {
         keeper_give(log->keeper, &batch->bytes);
@@ -293,33 +330,77 @@ static void tell_keeper(struct commit_log *log, struct batch *batch)
     buf_fini(&part);
 }
 
+/* Writes what is left of BATCH, and syncs it when that is due. */
+static int store_batch(struct commit_log *log, struct batch *batch, bool is_urgent)
+{
+    int status = write_batch(log, batch);
+    if (status == 0) {
+        log->written_lsn = batch->last_lsn;
+        if (is_urgent || batch->is_awaited || log->unsynced.size + batch->bytes.size >= LAZY_BYTES)
+            status = sync_file(log);
+    }
+    if ((status == 0 || status == -ENOSPC) && !log->is_dirty)
+        tell_keeper(log, batch);
+    else if (status == 0)
+        buf_bytes(&log->unsynced,
+                  slice_of(batch->bytes.data + batch->given, batch->bytes.size - batch->given));
+    return status;
+}
+
 static void recycle_batch(struct commit_log *log, struct batch *batch)
 {
     batch->bytes.size = batch->given = 0;
     batch->piece_count = batch->pieces_written = 0;
+    batch->is_awaited = false;
     if (log->spare == NULL)
         log->spare = batch;
     else
         free_batch(batch);
 }
 
+static struct timespec in_ms(unsigned ms)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_REALTIME, &time);
+    time.tv_nsec += (long)ms * 1000000;
+    time.tv_sec += time.tv_nsec / 1000000000;
+    time.tv_nsec %= 1000000000;
+    return time;
+}
+
+static bool is_past(const struct timespec *time)
+{
+    struct timespec now = in_ms(0);
+    return now.tv_sec != time->tv_sec ? now.tv_sec > time->tv_sec : now.tv_nsec >= time->tv_nsec;
+}
+
+/* What was written is durable, unless something is left to be synced; with the lock held. */
+static void note_durable(struct commit_log *log)
+{
+    if (log->is_dirty)
+        return;
+    log->durable_lsn = log->written_lsn;
+    log->durable_end = log->synced_end;
+}
+
 /* Writes BATCH and lets the others know; with the lock held, which is let go while it writes.
  * False: the disk is full, and BATCH is to be tried again. */
 static bool work(struct commit_log *log, struct batch *batch)
 {
+    bool was_dirty = log->is_dirty;
+    bool is_urgent = log->stopping || (was_dirty && is_past(&log->sync_by));
     log->writing = true;
     pthread_mutex_unlock(&log->lock);
-    int status = log->failure == 0 ? write_batch(log, batch) : log->failure;
-    if (status == 0 || status == -ENOSPC)
-        tell_keeper(log, batch);
+    int status = log->failure == 0 ? store_batch(log, batch, is_urgent) : log->failure;
     pthread_mutex_lock(&log->lock);
     log->writing = false;
+    if (log->is_dirty && !was_dirty)
+        log->sync_by = in_ms(LAZY_MS);
     set_full(log, status == -ENOSPC);
     if (status == -ENOSPC && !log->stopping)
         return false;
     if (status == 0) {
-        log->durable_lsn = batch->last_lsn;
-        log->durable_end = log->synced_end;
+        note_durable(log);
         log->counters.batches++;
     } else {
         fail(log, status);
@@ -328,33 +409,48 @@ static bool work(struct commit_log *log, struct batch *batch)
     return true;
 }
 
-/* Waits for something to do, or for a while when the disk is full; with the lock held. */
+/* Syncs what nobody waited for; with the lock held, which is let go meanwhile. */
+static void work_off(struct commit_log *log)
+{
+    static struct batch nothing;
+    pthread_mutex_unlock(&log->lock);
+    int status = sync_file(log);
+    if (status == 0)
+        tell_keeper(log, &nothing);
+    pthread_mutex_lock(&log->lock);
+    if (status == 0)
+        note_durable(log);
+    else
+        fail(log, status);
+}
+
+/* Waits for a batch, or until one is to be tried again or what was written is to be synced; with
+ * the lock held. */
 static void wait_for_work(struct commit_log *log)
 {
-    if (!log->full) {
+    if (log->full || log->is_dirty) {
+        struct timespec until = log->full ? in_ms(FULL_RETRY_MS) : log->sync_by;
+        (void)pthread_cond_timedwait(&log->wake, &log->lock, &until);
+    } else {
         pthread_cond_wait(&log->wake, &log->lock);
-        return;
     }
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += FULL_RETRY_MS * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    (void)pthread_cond_timedwait(&log->wake, &log->lock, &until);
 }
 
 static void *run_writer(void *context)
 {
     struct commit_log *log = context;
     pthread_mutex_lock(&log->lock);
-    while (!log->stopping || log->pending != NULL) {
-        if (log->pending == NULL) {
+    while (!log->stopping || log->pending != NULL || log->is_dirty) {
+        bool is_due = log->is_dirty && (log->stopping || is_past(&log->sync_by));
+        if (log->pending == NULL && !is_due) {
             wait_for_work(log);
             continue;
         }
         if (log->full && !log->stopping)
             wait_for_work(log);
-        if (work(log, log->pending))
+        if (log->pending == NULL)
+            work_off(log);
+        else if (work(log, log->pending))
             log->pending = NULL;
         pthread_mutex_unlock(&log->lock);
         log->on_durable(log->context);
@@ -437,6 +533,7 @@ static void free_log(struct commit_log *log)
     free_batch(log->filling);
     free_batch(log->pending);
     free_batch(log->spare);
+    buf_fini(&log->unsynced);
     pthread_cond_destroy(&log->wake);
     pthread_mutex_destroy(&log->lock);
     mem_free(log);
@@ -491,6 +588,8 @@ static int claim_epoch(struct commit_log *log)
         begin_piece(log);
     }
     int status = write_batch(log, log->filling);
+    if (status == 0)
+        status = sync_file(log);
     log->durable_end = log->synced_end;
     log->filling->bytes.size = 0;
     log->filling->piece_count = log->filling->pieces_written = 0;
@@ -509,7 +608,7 @@ struct commit_log *commit_log_open(const struct commit_log_config *config, bool 
     log->context = config->context;
     log->threadless = threadless;
     log->filling = new_batch();
-    log->end_lsn = log->synced_end = log->durable_end = config->end_lsn;
+    log->end_lsn = log->written_end = log->synced_end = log->durable_end = config->end_lsn;
     log->file = -1;
     CHECK(pthread_mutex_init(&log->lock, NULL) == 0 && pthread_cond_init(&log->wake, NULL) == 0);
     *status = secure_tail(log, config->known_lsn, config->end_lsn);
@@ -525,16 +624,17 @@ struct commit_log *commit_log_open(const struct commit_log_config *config, bool 
 
 void commit_log_close(struct commit_log *log)
 {
-    if (log->threadless) {
-        commit_log_flush(log);
-    } else {
-        pthread_mutex_lock(&log->lock);
-        log->stopping = true;
-        pthread_cond_signal(&log->wake);
-        pthread_mutex_unlock(&log->lock);
+    pthread_mutex_lock(&log->lock);
+    log->stopping = true;
+    pthread_cond_signal(&log->wake);
+    pthread_mutex_unlock(&log->lock);
+    if (!log->threadless)
         CHECK(pthread_join(log->thread, NULL) == 0);
-        log->threadless = true; /* what was filled meanwhile is written here */
-        commit_log_flush(log);
-    }
+    log->threadless = true; /* what was filled meanwhile is written here */
+    commit_log_flush(log);
+    pthread_mutex_lock(&log->lock);
+    if (log->is_dirty)
+        work_off(log);
+    pthread_mutex_unlock(&log->lock);
     free_log(log);
 }

@@ -44,6 +44,11 @@ void commit_log_close(struct commit_log *log);
  * RECORD_PAYLOAD_MAX. */
 uint64_t commit_log_append(struct commit_log *log, uint8_t type, struct slice a, struct slice b);
 
+/* As commit_log_append, of what nobody waits for: it is written with the others, but synced only
+ * with something that is waited for, or a little later (50 ms). */
+uint64_t commit_log_append_lazy(struct commit_log *log, uint8_t type, struct slice a,
+                                struct slice b);
+
 /* Ends the segment that is being written: what is appended next stands in another. */
 void commit_log_roll(struct commit_log *log);
 

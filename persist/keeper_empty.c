@@ -105,7 +105,7 @@ static void take_places(struct keeper *keeper, struct buf *targets)
     for (; emptying->next < emptying->count && emptying->places[emptying->next].offset == offset;
          emptying->next++) {
         const struct keeper_place *place = &emptying->places[emptying->next];
-        if (1 || lives_there(keeper, place))
+        if (lives_there(keeper, place))
             fact_encode_target(place->queue, place->position, targets);
     }
 }

@@ -18,8 +18,8 @@ static void end_settle(struct store_log *self)
         return;
     self->payload.size = 0;
     fact_encode(&self->settle, &self->payload);
-    (void)commit_log_append(self->log, FACT_RECORD_TYPE(STORE_SETTLE), buf_slice(&self->payload),
-                            SLICE_EMPTY);
+    (void)commit_log_append_lazy(self->log, FACT_RECORD_TYPE(STORE_SETTLE),
+                                 buf_slice(&self->payload), SLICE_EMPTY);
     self->settle.queue = NULL;
 }
 
@@ -98,6 +98,11 @@ static uint64_t append(struct store *store, const struct store_record *record)
         self->in_transaction = record->kind == STORE_TX_BEGIN;
     self->payload.size = 0;
     fact_encode(record, &self->payload);
+    if (record->kind == STORE_REQUEUE || record->kind == STORE_STOP) {
+        (void)commit_log_append_lazy(self->log, FACT_RECORD_TYPE(record->kind),
+                                     buf_slice(&self->payload), SLICE_EMPTY);
+        return 0; /* nor for these */
+    }
     return commit_log_append(self->log, FACT_RECORD_TYPE(record->kind), buf_slice(&self->payload),
                              SLICE_EMPTY);
 }

@@ -75,6 +75,8 @@ class Eater(Client):
     def __init__(self):
         super().__init__()
         self.open()
+        # Closes by a reset: its end would wait behind what the broker does not read.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.setblocking(False)
         for channel in range(1, 2048):
             frames = wire.method("channel.open", channel) + wire.method("basic.publish", channel)
@@ -100,11 +102,6 @@ class Eater(Client):
             else:
                 raise Mismatch("the broker neither reads nor says why")
         return False
-
-    def close(self):
-        # By a reset: the end of what we sent would wait behind what the broker does not read.
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        super().close()
 
     def is_unblocked(self):
         """Soon after: when the broker found memory to give back to the system."""

@@ -20,8 +20,8 @@ COUNT_MAX = 4000  # what a publisher without confirms may send before anybody lo
 class Watched:
     """A connection that notes when it is blocked and unblocked."""
 
-    def __init__(self, scene, **settings):
-        self.connection = scene.connect(**settings)
+    def __init__(self, scene):
+        self.connection = scene.connect(heartbeat=60)  # nobody serves it until an alarm is on
         self.heard = []
         self.connection.add_on_connection_blocked_callback(
             lambda _, frame: self.heard.append(frame.method.reason))
@@ -91,7 +91,7 @@ class Publisher(threading.Thread):
 
     def __init__(self, scene, queue, confirms):
         super().__init__(daemon=True)
-        self.channel = scene.connect().channel()
+        self.channel = scene.connect(heartbeat=60).channel()
         self.queue, self.confirms = queue, confirms
         self.count, self.error, self.stop = 0, None, threading.Event()
 
