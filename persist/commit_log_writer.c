@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+
+#include "persist/commit_log_parts.h"
+#include "server/base/check.h"
+#include "server/base/log.h"
+#include "server/base/mem.h"
+
+#define FULL_RETRY_MS 500        /* between attempts to write to a full disk */
+#define LAZY_MS       50         /* what nobody waits for is synced after that time, */
+#define LAZY_BYTES    (1u << 20) /* or when it is so much */
+
+static int create_segment(struct commit_log *log, uint64_t segment, const char *name)
+{
+    static const char *const temporary = "new.log";
+    uint8_t header[SEGMENT_HEADER_BYTES];
+    struct io *io = log->io;
+    struct segment_header fields = {.version = LOG_FORMAT_VERSION, .segment = segment};
+    memcpy(fields.node_id, log->node_id, NODE_ID_BYTES);
+    segment_header_write(header, &fields);
+    (void)io->remove(io, temporary); /* of an attempt that was cut short */
+    int file = io->open(io, temporary, IO_CREATE);
+    if (file < 0)
+        return file;
+    int status = io->allocate(io, file, SEGMENT_BYTES);
+    if (status == 0)
+        status = io->write(io, file, header, sizeof header, 0);
+    if (status == 0)
+        status = io->sync(io, file);
+    if (status == 0)
+        status = io->rename(io, temporary, name);
+    if (status == 0)
+        status = io->sync_directory(io);
+    if (status < 0) {
+        (void)io->close(io, file);
+        (void)io->remove(io, temporary); /* it may be what fills the disk */
+        return status;
+    }
+    return file;
+}
+
+/* What was written is on the device when this returns 0. */
+int commit_log_sync_file(struct commit_log *log)
+{
+    if (!log->is_dirty)
+        return 0;
+    int status = log->io->sync(log->io, log->file);
+    if (status < 0)
+        return status == -ENOSPC ? -EIO : status; /* nobody knows what is on the device: final */
+    log->is_dirty = false;
+    log->synced_end = log->written_end;
+    pthread_mutex_lock(&log->lock);
+    log->counters.syncs++;
+    pthread_mutex_unlock(&log->lock);
+    return 0;
+}
+
+/* Has SEGMENT's file open; makes it when the keeper has not. Its name is on the device then. */
+int commit_log_use_segment(struct commit_log *log, uint64_t segment)
+{
+    char name[SEGMENT_NAME_BYTES];
+    if (log->file >= 0 && log->file_segment == segment)
+        return 0;
+    if (log->file >= 0) {
+        int status = commit_log_sync_file(log);
+        if (status < 0)
+            return status;
+        (void)log->io->close(log->io, log->file);
+    }
+    if (log->keeper != NULL)
+        keeper_claim(log->keeper, segment);
+    segment_name(segment, name);
+    log->file_segment = segment;
+    log->file = log->io->open(log->io, name, IO_WRITE);
+    if (log->file == -ENOENT) {
+        log->file = create_segment(log, segment, name);
+        if (log->file == -ENOSPC && log->keeper != NULL)
+            keeper_disclaim(log->keeper, segment);
+    } else if (log->file >= 0) {
+        int status = log->io->sync_directory(log->io);
+        if (status < 0) {
+            (void)log->io->close(log->io, log->file);
+            log->file = status;
+        }
+    }
+    return log->file < 0 ? log->file : 0;
+}
+
+/* Writes one piece; its BATCH record says how far the log was durable. */
+static int write_piece(struct commit_log *log, const struct piece *piece, uint8_t *bytes,
+                       size_t size)
+{
+    int status = commit_log_use_segment(log, lsn_segment(piece->lsn));
+    if (status < 0)
+        return status;
+    if (!piece->bare) {
+        put_le64(bytes + RECORD_HEADER_BYTES, log->synced_end);
+        record_seal(bytes, RECORD_BATCH, log->epoch, piece->lsn,
+                    BATCH_RECORD_BYTES - RECORD_HEADER_BYTES);
+    }
+    status = log->io->write(log->io, log->file, bytes, size, lsn_offset(piece->lsn));
+    if (status < 0)
+        return status;
+    log->is_dirty = true;
+    log->written_end = piece->lsn + size;
+    pthread_mutex_lock(&log->lock);
+    log->counters.bytes += size;
+    pthread_mutex_unlock(&log->lock);
+    return 0;
+}
+
+/* Writes what is not written yet of BATCH. */
+int commit_log_write_batch(struct commit_log *log, struct batch *batch)
+{
+    for (unsigned i = batch->pieces_written; i < batch->piece_count; i++) {
+        size_t begin = batch->pieces[i].begin;
+        size_t end = i + 1 < batch->piece_count ? batch->pieces[i + 1].begin : batch->bytes.size;
+        int status = write_piece(log, &batch->pieces[i], batch->bytes.data + begin, end - begin);
+        if (status < 0)
+            return status;
+        batch->pieces_written++;
+    }
+    return 0;
+}
+
+/* The disk is full, or not any more; with the lock held. */
+static void set_full(struct commit_log *log, bool full)
+{
+    if (log->full == full)
+        return;
+    log->full = full;
+    if (full)
+        log_error("log_disk_full", LOG_NUM("segment", log->file_segment),
+                  LOG_STR("hint", "nothing is confirmed until there is room: free disk space"));
+    else
+        log_info("log_disk_has_room", LOG_NUM("segment", log->file_segment));
+}
+
+static void fail(struct commit_log *log, int status)
+{
+    if (log->failure != 0)
+        return;
+    log->failure = status;
+    log->is_dirty = false; /* never to be synced: that would succeed, and mean nothing */
+    log_error("log_failed", LOG_STR("reason", strerror(-status)),
+              LOG_NUM("segment", log->file_segment),
+              LOG_STR("hint", "nothing more is confirmed; see to the disk and start again"));
+}
+
+/* Gives the keeper what is on the device: what was waiting to be, and of BATCH (on a full disk only
+ * the beginning, by which it may find segments that can be used again). */
+static void tell_keeper(struct commit_log *log, struct batch *batch)
+{
+    bool is_whole = batch->pieces_written == batch->piece_count;
+    size_t end = is_whole ? batch->bytes.size : batch->pieces[batch->pieces_written].begin;
+    if (log->keeper == NULL)
+        return;
+    if (log->unsynced.size > 0)
+        keeper_give(log->keeper, &log->unsynced);
+    if (batch->given == end)
+        return;
+    if (is_whole && batch->given == 0) {
+        keeper_give(log->keeper, &batch->bytes);
+        return;
+    }
+    struct buf part = {0};
+    buf_bytes(&part, slice_of(batch->bytes.data + batch->given, end - batch->given));
+    batch->given = end;
+    keeper_give(log->keeper, &part);
+    buf_fini(&part);
+}
+
+/* Writes what is left of BATCH, and syncs it when that is due. */
+static int store_batch(struct commit_log *log, struct batch *batch, bool is_urgent)
+{
+    int status = commit_log_write_batch(log, batch);
+    if (status == 0) {
+        log->written_lsn = batch->last_lsn;
+        if (is_urgent || batch->is_awaited || log->unsynced.size + batch->bytes.size >= LAZY_BYTES)
+            status = commit_log_sync_file(log);
+    }
+    if ((status == 0 || status == -ENOSPC) && !log->is_dirty)
+        tell_keeper(log, batch);
+    else if (status == 0)
+        buf_bytes(&log->unsynced,
+                  slice_of(batch->bytes.data + batch->given, batch->bytes.size - batch->given));
+    return status;
+}
+
+static void recycle_batch(struct commit_log *log, struct batch *batch)
+{
+    batch->bytes.size = batch->given = 0;
+    batch->piece_count = batch->pieces_written = 0;
+    batch->is_awaited = false;
+    if (log->spare == NULL)
+        log->spare = batch;
+    else
+        commit_log_free_batch(batch);
+}
+
+static struct timespec in_ms(unsigned ms)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_REALTIME, &time);
+    time.tv_nsec += (long)ms * 1000000;
+    time.tv_sec += time.tv_nsec / 1000000000;
+    time.tv_nsec %= 1000000000;
+    return time;
+}
+
+static bool is_past(const struct timespec *time)
+{
+    struct timespec now = in_ms(0);
+    return now.tv_sec != time->tv_sec ? now.tv_sec > time->tv_sec : now.tv_nsec >= time->tv_nsec;
+}
+
+/* What was written is durable, unless something is left to be synced; with the lock held. */
+static void note_durable(struct commit_log *log)
+{
+    if (log->is_dirty)
+        return;
+    log->durable_lsn = log->written_lsn;
+    log->durable_end = log->synced_end;
+}
+
+/* Writes BATCH and lets the others know; with the lock held, which is let go while it writes.
+ * False: the disk is full, and BATCH is to be tried again. */
+bool commit_log_work(struct commit_log *log, struct batch *batch)
+{
+    bool was_dirty = log->is_dirty;
+    bool is_urgent = log->stopping || (was_dirty && is_past(&log->sync_by));
+    log->writing = true;
+    pthread_mutex_unlock(&log->lock);
+    int status = log->failure == 0 ? store_batch(log, batch, is_urgent) : log->failure;
+    pthread_mutex_lock(&log->lock);
+    log->writing = false;
+    if (log->is_dirty && !was_dirty)
+        log->sync_by = in_ms(LAZY_MS);
+    set_full(log, status == -ENOSPC);
+    if (status == -ENOSPC && !log->stopping)
+        return false;
+    if (status == 0) {
+        note_durable(log);
+        log->counters.batches++;
+    } else {
+        fail(log, status);
+    }
+    recycle_batch(log, batch);
+    return true;
+}
+
+/* Syncs what nobody waited for; with the lock held, which is let go meanwhile. */
+void commit_log_work_off(struct commit_log *log)
+{
+    static struct batch nothing;
+    pthread_mutex_unlock(&log->lock);
+    int status = commit_log_sync_file(log);
+    if (status == 0)
+        tell_keeper(log, &nothing);
+    pthread_mutex_lock(&log->lock);
+    if (status == 0)
+        note_durable(log);
+    else
+        fail(log, status);
+}
+
+/* Waits for a batch, or until one is to be tried again or what was written is to be synced; with
+ * the lock held. */
+static void wait_for_work(struct commit_log *log)
+{
+    if (log->full || log->is_dirty) {
+        struct timespec until = log->full ? in_ms(FULL_RETRY_MS) : log->sync_by;
+        (void)pthread_cond_timedwait(&log->wake, &log->lock, &until);
+    } else {
+        pthread_cond_wait(&log->wake, &log->lock);
+    }
+}
+
+void *commit_log_run_writer(void *context)
+{
+    struct commit_log *log = context;
+    pthread_mutex_lock(&log->lock);
+    while (!log->stopping || log->pending != NULL || log->is_dirty) {
+        bool is_due = log->is_dirty && (log->stopping || is_past(&log->sync_by));
+        if (log->pending == NULL && !is_due) {
+            wait_for_work(log);
+            continue;
+        }
+        if (log->full && !log->stopping)
+            wait_for_work(log);
+        if (log->pending == NULL)
+            commit_log_work_off(log);
+        else if (commit_log_work(log, log->pending))
+            log->pending = NULL;
+        pthread_mutex_unlock(&log->lock);
+        log->on_durable(log->context);
+        pthread_mutex_lock(&log->lock);
+    }
+    pthread_mutex_unlock(&log->lock);
+    return NULL;
+}
