@@ -152,9 +152,9 @@ static void get_run(struct cursor *cursor, struct inventory *inventory,
     uint32_t words = bytes_u32(cursor);
     struct slice gone = cursor_bytes(cursor, (size_t)words * sizeof(uint64_t));
     struct inventory_segment *segment = inventory_segment(inventory, number);
-    if (cursor->failed || segment == NULL || span == 0 || first >= span ||
-        span > RUN_SPAN_MAX || base > UINT64_MAX - span || base + span > queue->next_position ||
-        base + first < *end || live == 0 || words > span / 64 + 1) {
+    if (cursor->failed || segment == NULL || span == 0 || first >= span || span > RUN_SPAN_MAX ||
+        base > UINT64_MAX - span || base + span > queue->next_position || base + first < *end ||
+        live == 0 || words > span / 64 + 1) {
         cursor_fail(cursor);
         return;
     }
@@ -261,7 +261,8 @@ int checkpoint_decode(struct checkpoint *checkpoint, struct inventory *inventory
                                       .epoch = get_le32(file.data + AT_EPOCH),
                                       .bytes = file.size};
     memcpy(checkpoint->node_id, file.data + AT_NODE, NODE_ID_BYTES);
-    if (checkpoint->lsn != segment_first_lsn(lsn_segment(checkpoint->lsn)))
+    if (lsn_offset(checkpoint->lsn) < SEGMENT_HEADER_BYTES ||
+        checkpoint->lsn % RECORD_ALIGNMENT != 0)
         return -EBADMSG;
     inventory->epoch = checkpoint->epoch;
     struct cursor cursor = cursor_of(slice_of(file.data + FRONT_BYTES, file.size - FRONT_BYTES));

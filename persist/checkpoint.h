@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * checkpoint: an inventory in a file, as it was where a segment begins, so that recovery need not
+ * checkpoint: an inventory in a file, as it was at some place in the log, so that recovery need not
  * read what stands before. There is one, replaced as a whole. docs/log-format.md has its format. A
  * thread that owns the inventory; calls block.
  */

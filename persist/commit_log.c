@@ -105,15 +105,6 @@ uint64_t commit_log_append(struct commit_log *log, uint8_t type, struct slice a,
     return commit_log_append_lazy(log, type, a, b);
 }
 
-void commit_log_roll(struct commit_log *log)
-{
-    if (log->filling->piece_count == 0)
-        begin_piece(log);
-    end_segment(log);
-    begin_piece(log);
-    log->filling->is_awaited = true;
-}
-
 /* Makes the batch that was filled the writer's, if that is free. */
 static void hand_over(struct commit_log *log)
 {

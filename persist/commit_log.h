@@ -49,9 +49,6 @@ uint64_t commit_log_append(struct commit_log *log, uint8_t type, struct slice a,
 uint64_t commit_log_append_lazy(struct commit_log *log, uint8_t type, struct slice a,
                                 struct slice b);
 
-/* Ends the segment that is being written: what is appended next stands in another. */
-void commit_log_roll(struct commit_log *log);
-
 /* Hands what was appended to the writer, if that is free; else when it is, at a later flush. */
 void commit_log_flush(struct commit_log *log);
 

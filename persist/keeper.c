@@ -27,11 +27,12 @@ static void follow_record(struct keeper *keeper, const struct record *record)
     CHECK_ID(status >= 0, record->lsn); /* we wrote it ourselves */
     keeper->segment = lsn_segment(record->lsn);
     keeper->filled = lsn_offset(record->lsn);
+    keeper->next_lsn = record_next_lsn(record);
     if (status == 0)
         return;
     if (inventory_is_between(&keeper->inventory))
         keeper_keep_index(keeper);
-    keeper_begin_checkpoint(keeper, segment_first_lsn(keeper->segment + 1));
+    keeper_segment_ended(keeper);
 }
 
 /* Records as the writer wrote them: an END is its header only. */
@@ -58,8 +59,7 @@ static bool upkeep(struct keeper *keeper)
         return true;
     if (keeper_empty(keeper))
         return true;
-    keeper_consider_roll(keeper);
-    return false;
+    return keeper_consider_checkpoint(keeper);
 }
 
 static void answer_fetch(struct keeper *keeper, struct keeper_fetch *fetch)
@@ -257,13 +257,12 @@ struct keeper_move *keeper_take_move(struct keeper *keeper)
     return move;
 }
 
-bool keeper_take_roll(struct keeper *keeper)
+void keeper_set_tight(struct keeper *keeper, bool tight)
 {
     pthread_mutex_lock(&keeper->lock);
-    bool wanted = keeper->wants_roll;
-    keeper->wants_roll = false;
+    keeper->tight = tight;
+    pthread_cond_signal(&keeper->wake);
     pthread_mutex_unlock(&keeper->lock);
-    return wanted;
 }
 
 void keeper_move_free(struct keeper_move *move)
@@ -305,6 +304,7 @@ struct keeper *keeper_new(const struct keeper_config *config, bool threadless)
     keeper->on_work = config->on_work;
     keeper->context = config->context;
     keeper->claimed = lsn_segment(config->end_lsn);
+    keeper->next_lsn = config->end_lsn;
     keeper->segment = lsn_segment(config->end_lsn - SEGMENT_HEADER_BYTES - 1);
     keeper->emptying.given = keeper->inventory.moves;
     keeper->making = -1;

@@ -59,9 +59,8 @@ struct keeper_move {
 struct keeper_move *keeper_take_move(struct keeper *keeper);
 void keeper_move_free(struct keeper_move *move);
 
-/* The engine's thread: so many segments are dead that a checkpoint is worth beginning another
- * segment for (commit_log_roll). True once for each time. */
-bool keeper_take_roll(struct keeper *keeper);
+/* Any thread: whether there is little room on the disk, so that space is given back at once. */
+void keeper_set_tight(struct keeper *keeper, bool tight);
 
 struct keeper_counters {
     uint64_t segments, spare_segments; /* in use; kept to be used */

@@ -61,12 +61,12 @@ struct keeper {
     uint64_t *dead;        /* segments that the next checkpoint does not need */
     size_t dead_count, dead_capacity;
 
-    uint64_t segment; /* the highest with records on the device */
-    uint32_t filled;  /* how much of it */
-    uint64_t rolled;  /* the one that was asked to be ended last */
-    unsigned spares;  /* files spare-0.log and so on */
-    int making;       /* the file that is being made a spare, or -1 */
-    uint64_t made;    /* bytes of it */
+    uint64_t segment;  /* the highest with records on the device */
+    uint32_t filled;   /* how much of it */
+    uint64_t next_lsn; /* behind the last record that was followed */
+    unsigned spares;   /* files spare-0.log and so on */
+    int making;        /* the file that is being made a spare, or -1 */
+    uint64_t made;     /* bytes of it */
     struct keeper_emptying emptying;
 
     pthread_t thread;
@@ -80,7 +80,7 @@ struct keeper {
     struct keeper_answer *answers, **answers_end;
     struct keeper_move *moves, **moves_end;
     uint64_t claimed, prepared; /* segments: that the writer has begun; whose file is there */
-    bool stopping, full, wants_roll;
+    bool stopping, full, tight;
     struct keeper_counters counters;
 };
 
@@ -94,10 +94,10 @@ bool keeper_prepare(struct keeper *keeper);
 
 /* The inventory stands where a segment begins: makes a checkpoint ready to be written when one is
  * due. */
-void keeper_begin_checkpoint(struct keeper *keeper, uint64_t lsn);
+void keeper_segment_ended(struct keeper *keeper);
 
-/* Asks for a new segment, so that there can be a checkpoint, when it would free much. */
-void keeper_consider_roll(struct keeper *keeper);
+/* Makes a checkpoint ready when one would free much; true: it did. */
+bool keeper_consider_checkpoint(struct keeper *keeper);
 
 /* Writes it, and has the files that it does not need used again. False: it could not be written;
  * on a full disk it is to be tried again. */

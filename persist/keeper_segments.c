@@ -79,7 +79,10 @@ static bool add_spare(struct keeper *keeper, const char *name)
 {
     char spare[SEGMENT_NAME_BYTES];
     spare_name(keeper->spares, spare);
-    bool added = keeper->spares < SPARES_MAX && keeper->io->rename(keeper->io, name, spare) == 0;
+    pthread_mutex_lock(&keeper->lock);
+    unsigned most = keeper->tight ? 1 : SPARES_MAX;
+    pthread_mutex_unlock(&keeper->lock);
+    bool added = keeper->spares < most && keeper->io->rename(keeper->io, name, spare) == 0;
     if (added)
         keeper->spares++;
     else
@@ -160,8 +163,14 @@ bool keeper_prepare(struct keeper *keeper)
 
 /* --- dead segments ------------------------------------------------------------------------ */
 
+/* SEGMENT is not needed any more once the next checkpoint is on the device; its index is not at
+ * all, and on a full disk that makes room for the checkpoint. */
 static void add_dead(struct keeper *keeper, uint64_t segment)
 {
+    char index[SEGMENT_NAME_BYTES];
+    segment_index_name(segment, index);
+    keeper_forget_index(keeper, segment);
+    (void)keeper->io->remove(keeper->io, index);
     if (keeper->dead_count == keeper->dead_capacity) {
         keeper->dead_capacity = keeper->dead_capacity == 0 ? 16 : keeper->dead_capacity * 2;
         keeper->dead = mem_realloc(keeper->dead, keeper->dead_capacity * sizeof *keeper->dead);
@@ -171,12 +180,9 @@ static void add_dead(struct keeper *keeper, uint64_t segment)
 
 static void recycle(struct keeper *keeper, uint64_t segment)
 {
-    char name[SEGMENT_NAME_BYTES], index[SEGMENT_NAME_BYTES];
+    char name[SEGMENT_NAME_BYTES];
     segment_name(segment, name);
-    segment_index_name(segment, index);
     segment_reader_forget(&keeper->reader, segment);
-    keeper_forget_index(keeper, segment);
-    (void)keeper->io->remove(keeper->io, index);
     (void)add_spare(keeper, name);
     pthread_mutex_lock(&keeper->lock);
     keeper->counters.segments_recycled++;
@@ -192,21 +198,15 @@ static void recycle(struct keeper *keeper, uint64_t segment)
 #define KEEPER_DEAD_MAX 8 /* segments in which nothing lives that wait for a checkpoint */
 #endif
 
-static bool is_due(const struct keeper *keeper, uint64_t lsn)
+static bool may_begin(const struct keeper *keeper)
 {
-    uint64_t last = keeper->checkpoint.lsn;
-    uint64_t wait = CHECKPOINT_SHARE * keeper->checkpoint.bytes;
-    bool was_asked_for = keeper->rolled + 1 == lsn_segment(lsn);
-    return keeper->next_bytes.size == 0 && inventory_is_between(&keeper->inventory) &&
-           (last == 0 || was_asked_for ||
-            lsn - last >= (wait > SEGMENT_BYTES ? wait : SEGMENT_BYTES));
+    return keeper->next_bytes.size == 0 && inventory_is_between(&keeper->inventory);
 }
 
-void keeper_begin_checkpoint(struct keeper *keeper, uint64_t lsn)
+/* Makes a checkpoint ready of the inventory, in which is what stands before LSN. */
+static void begin_checkpoint(struct keeper *keeper, uint64_t lsn)
 {
     struct inventory *inventory = &keeper->inventory;
-    if (!is_due(keeper, lsn))
-        return;
     for (size_t i = inventory->segment_count; i-- > 0;) {
         uint64_t number = inventory->segments[i]->number;
         if (number >= lsn_segment(lsn) || inventory_needs(inventory, number))
@@ -219,23 +219,30 @@ void keeper_begin_checkpoint(struct keeper *keeper, uint64_t lsn)
     checkpoint_encode(&keeper->next_checkpoint, inventory, &keeper->next_bytes);
 }
 
-void keeper_consider_roll(struct keeper *keeper)
+void keeper_segment_ended(struct keeper *keeper)
+{
+    uint64_t lsn = segment_first_lsn(keeper->segment + 1), last = keeper->checkpoint.lsn;
+    uint64_t wait = CHECKPOINT_SHARE * keeper->checkpoint.bytes;
+    if (may_begin(keeper) &&
+        (last == 0 || lsn - last >= (wait > SEGMENT_BYTES ? wait : SEGMENT_BYTES)))
+        begin_checkpoint(keeper, lsn);
+}
+
+bool keeper_consider_checkpoint(struct keeper *keeper)
 {
     const struct inventory *inventory = &keeper->inventory;
     size_t dead = 0;
-    if (keeper->rolled == keeper->segment || keeper->next_bytes.size > 0)
-        return;
     for (size_t i = 0; i < inventory->segment_count; i++)
-        dead += inventory->segments[i]->number < keeper->segment &&
+        dead += inventory->segments[i]->number < lsn_segment(keeper->next_lsn) &&
                 inventory->segments[i]->live == 0 &&
                 !inventory_needs(inventory, inventory->segments[i]->number);
-    if (dead < KEEPER_DEAD_MAX)
-        return;
-    keeper->rolled = keeper->segment;
     pthread_mutex_lock(&keeper->lock);
-    keeper->wants_roll = true;
+    size_t enough = keeper->tight ? 1 : KEEPER_DEAD_MAX;
     pthread_mutex_unlock(&keeper->lock);
-    keeper->on_work(keeper->context);
+    if (dead < enough || !may_begin(keeper))
+        return false;
+    begin_checkpoint(keeper, keeper->next_lsn);
+    return true;
 }
 
 bool keeper_finish_checkpoint(struct keeper *keeper)

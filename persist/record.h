@@ -68,6 +68,13 @@ static inline uint32_t record_bytes(uint32_t payload_bytes)
     return (RECORD_HEADER_BYTES + payload_bytes + RECORD_ALIGNMENT - 1) & ~(RECORD_ALIGNMENT - 1);
 }
 
+/* Where the record behind RECORD stands. */
+static inline uint64_t record_next_lsn(const struct record *record)
+{
+    return record->type == RECORD_END ? segment_first_lsn(lsn_segment(record->lsn) + 1)
+                                      : record->lsn + record_bytes((uint32_t)record->payload.size);
+}
+
 /* Writes the header of a record whose PAYLOAD_BYTES stand behind it already, at AT; the checksum
  * covers both. */
 void record_seal(uint8_t *at, uint8_t type, uint32_t epoch, uint64_t lsn, uint32_t payload_bytes);

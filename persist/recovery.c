@@ -15,6 +15,7 @@
 #include "exchange/queue.h"
 #include "exchange/vhost.h"
 #include "persist/fact.h"
+#include "persist/segment_reader.h"
 #include "server/base/mem.h"
 
 #define FAILED(recovery, status, ...) \
@@ -45,6 +46,33 @@ static int load_checkpoint(struct io *io, struct recovery *recovery)
         return FAILED(recovery, status, "the file " CHECKPOINT_NAME " cannot be read: %s",
                       strerror(-status));
     }
+}
+
+/* Does the checkpoint stand in the middle of a segment? */
+static bool is_in_segment(const struct checkpoint *checkpoint)
+{
+    return lsn_offset(checkpoint->lsn) > SEGMENT_HEADER_BYTES;
+}
+
+/* The index of the segment in which the checkpoint stands begins before it. */
+static int begin_index(struct io *io, struct recovery *recovery)
+{
+    uint64_t lsn = recovery->checkpoint.lsn;
+    struct segment_reader reader;
+    if (!is_in_segment(&recovery->checkpoint))
+        return 0;
+    segment_reader_init(&reader, io);
+    int status = segment_reader_collect(&reader, lsn_segment(lsn), lsn, &recovery->inventory.index);
+    segment_reader_fini(&reader);
+    if (status == 0)
+        return 0;
+    return FAILED(recovery, status,
+                  "segment %" PRIu64 " cannot be read up to offset %" PRIu32
+                  ": %s; restore the file from a copy or a mirror",
+                  lsn_segment(lsn), lsn_offset(lsn),
+                  status == -EBADMSG  ? "a record is damaged"
+                  : status == -ENOENT ? "it is missing"
+                                      : strerror(-status));
 }
 
 static int see(void *context, const struct record *record)
@@ -247,6 +275,8 @@ int recovery_run(struct io *io, struct engine *engine, struct recovery *recovery
     inventory_init(&recovery->inventory);
     recovery->inventory.recovering = true;
     int status = load_checkpoint(io, recovery);
+    if (status == 0)
+        status = begin_index(io, recovery);
     if (status == 0)
         status = scan_log(io, recovery);
     if (status == 0)

@@ -108,13 +108,6 @@ int segment_reader_record(struct segment_reader *reader, uint64_t lsn, uint32_t 
 
 /* --- messages ----------------------------------------------------------------------------- */
 
-static uint64_t next_lsn(const struct record *record)
-{
-    if (record->type == RECORD_END)
-        return segment_first_lsn(lsn_segment(record->lsn) + 1);
-    return record->lsn + record_bytes((uint32_t)record->payload.size);
-}
-
 /* Collects the parts from LSN on that stand before END. */
 static int collect_parts(struct segment_reader *reader, uint64_t lsn, uint64_t end)
 {
@@ -126,7 +119,7 @@ static int collect_parts(struct segment_reader *reader, uint64_t lsn, uint64_t e
             return status;
         if (record.type == RECORD_PART)
             buf_bytes(&reader->parts, record.payload);
-        lsn = next_lsn(&record);
+        lsn = record_next_lsn(&record);
     }
     return lsn == end ? 0 : -EBADMSG;
 }
@@ -215,7 +208,7 @@ int segment_reader_collect(struct segment_reader *reader, uint64_t segment, uint
                 fact_target(&fact, i, &queue, &position);
                 index_builder_add(builder, queue, position, lsn_offset(lsn));
             }
-        lsn = next_lsn(&record);
+        lsn = record_next_lsn(&record);
     }
     return 0;
 }

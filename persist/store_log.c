@@ -127,11 +127,8 @@ static uint64_t flush(struct store *store)
 {
     struct store_log *self = (struct store_log *)store;
     end_settle(self);
-    if (self->keeper != NULL && !commit_log_is_full(self->log)) {
+    if (self->keeper != NULL && !commit_log_is_full(self->log))
         append_moves(self);
-        if (keeper_take_roll(self->keeper))
-            commit_log_roll(self->log);
-    }
     commit_log_flush(self->log);
     return commit_log_durable_lsn(self->log);
 }

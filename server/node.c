@@ -166,6 +166,8 @@ static void tell_alarms(struct node *node, unsigned alarms)
         return;
     node->alarms_told = alarms;
     mem_set_short((alarms & MEMORY_TIGHT) != 0);
+    if (node->has_storage)
+        keeper_set_tight(node->storage.keeper, (alarms & ALARM_DISK) != 0);
     for (unsigned i = 0; i < node->place_count; i++) {
         struct worker *worker = &node->places[i].worker;
         if (!node->has_engine_loop) {

@@ -79,6 +79,9 @@ extern long mi_option_get(int option) __attribute__((weak));
 extern int mallctl(const char *name, void *old, size_t *old_bytes, void *new, size_t new_bytes)
     __attribute__((weak));
 
+/* The sanitizers'. */
+extern void __sanitizer_purge_allocator(void) __attribute__((weak));
+
 void mem_set_short(bool is_short)
 {
     static bool is_known;
@@ -98,6 +101,8 @@ void mem_give_back(void)
     } else if (mallctl != NULL) {
         (void)mallctl("thread.tcache.flush", NULL, NULL, NULL, 0);
         (void)mallctl("arena.4096.purge", NULL, NULL, NULL, 0); /* 4096: all arenas */
+    } else if (__sanitizer_purge_allocator != NULL) {
+        __sanitizer_purge_allocator();
     } else {
 #ifdef __GLIBC__
         (void)malloc_trim(0);

@@ -265,6 +265,7 @@ static bool is_settled(struct rig *rig, void *context)
 
 bool rig_sync(struct rig *rig)
 {
+    rig_delete_queue(rig, RIG_QUEUES - 1);
     rig_wait(rig, is_settled, NULL);
     return commit_log_durable_lsn(rig->log) >= rig->last_lsn;
 }

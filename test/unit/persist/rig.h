@@ -14,7 +14,7 @@
 #include "persist/store_log.h"
 #include "server/base/buf.h"
 
-enum { RIG_QUEUES = 400 }; /* their numbers are from 1 on and below this */
+enum { RIG_QUEUES = 400 }; /* their numbers are from 1 on and below this; the last is not used */
 
 struct rig {
     struct io *io;
@@ -58,7 +58,8 @@ void rig_requeue(struct rig *rig, uint64_t queue, uint64_t position, uint32_t co
 /* The end of a tick: returns how far the log is durable. */
 uint64_t rig_flush(struct rig *rig);
 
-/* Ticks until all is durable; false: the log has failed, or the disk is full. */
+/* Ticks until all is durable, also what nobody waits for (a record that means nothing and is waited
+ * for sees to that); false: the log has failed, or the disk is full. */
 bool rig_sync(struct rig *rig);
 
 /* --- what is asked ---------------------------------------------------------------------------- */
