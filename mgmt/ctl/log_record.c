@@ -37,9 +37,9 @@ const char *log_record_type_name(uint8_t type)
 
 uint8_t log_record_type(const char *name)
 {
-    for (uint8_t type = 0; type < TYPE_COUNT; type++)
+    for (unsigned type = 0; type < TYPE_COUNT; type++)
         if (type_names[type] != NULL && strcmp(type_names[type], name) == 0)
-            return type;
+            return (uint8_t)type;
     return 0;
 }
 
@@ -47,7 +47,7 @@ const char *log_record_type_names(void)
 {
     static char names[512];
     size_t size = 0;
-    for (uint8_t type = 0; type < TYPE_COUNT && size < sizeof names; type++)
+    for (unsigned type = 0; type < TYPE_COUNT && size < sizeof names; type++)
         if (type_names[type] != NULL)
             size += (size_t)snprintf(names + size, sizeof names - size, "%s%s",
                                      size > 0 ? ", " : "", type_names[type]);

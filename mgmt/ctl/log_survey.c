@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "persist/segment_reader.h"
+
 #define ATTEMPTS 8
 
 static int see(void *context, const struct record *record)
@@ -17,6 +19,26 @@ static int see(void *context, const struct record *record)
                        ": a record of type %u makes no sense there",
                        lsn_segment(record->lsn), lsn_offset(record->lsn), record->type);
     return status < 0 ? status : 0;
+}
+
+/* A checkpoint may stand in the middle of a segment: recovery needs what is before it there, too.
+ */
+static int read_before_checkpoint(struct log_survey *survey, struct log_dir *dir)
+{
+    uint64_t lsn = survey->checkpoint.lsn;
+    struct segment_reader reader;
+    if (lsn_offset(lsn) <= SEGMENT_HEADER_BYTES)
+        return 0;
+    segment_reader_init(&reader, &dir->io);
+    int status = segment_reader_collect(&reader, lsn_segment(lsn), lsn, &survey->inventory.index);
+    segment_reader_fini(&reader);
+    if (status < 0)
+        (void)snprintf(survey->scan.error, SCAN_TEXT_BYTES,
+                       "segment %" PRIu64 " cannot be read up to offset %" PRIu32
+                       ", where the checkpoint stands: %s",
+                       lsn_segment(lsn), lsn_offset(lsn),
+                       status == -EBADMSG ? "a record is damaged" : strerror(-status));
+    return status;
 }
 
 static void run_once(struct log_survey *survey, struct log_dir *dir)
@@ -34,10 +56,14 @@ static void run_once(struct log_survey *survey, struct log_dir *dir)
             return;
     }
     queue_names_note_all(&survey->names, &survey->inventory);
+    survey->log_status = read_before_checkpoint(survey, dir);
+    if (survey->log_status < 0)
+        return;
     const struct checkpoint *checkpoint = &survey->checkpoint;
-    struct scan_start start = {.lsn = segment_first_lsn(log_survey_first_segment(survey)),
+    bool has_checkpoint = checkpoint->lsn != 0;
+    struct scan_start start = {.lsn = has_checkpoint ? checkpoint->lsn : segment_first_lsn(1),
                                .epoch = checkpoint->epoch,
-                               .node_id = checkpoint->lsn != 0 ? checkpoint->node_id : NULL};
+                               .node_id = has_checkpoint ? checkpoint->node_id : NULL};
     survey->log_status = scan_run(&dir->io, &start, &survey->scan, see, survey);
     inventory_drop_stale(&survey->inventory);
 }

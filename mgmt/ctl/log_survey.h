@@ -35,7 +35,7 @@ static inline bool log_survey_is_whole(const struct log_survey *survey)
            survey->log_status == 0;
 }
 
-/* The first segment that is read from its begin to know what lives. */
+/* The segment in which the log begins that is read to know what lives. */
 static inline uint64_t log_survey_first_segment(const struct log_survey *survey)
 {
     return survey->checkpoint.lsn != 0 ? lsn_segment(survey->checkpoint.lsn) : 1;

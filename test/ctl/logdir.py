@@ -44,8 +44,8 @@ def crc32c(data):
 class Options:
     """What with-broker would read from its command line: nothing but these."""
 
-    def __init__(self, server):
-        self.server, self.loops, self.conf = server, 1, ["store.log = true"]
+    def __init__(self, server, conf):
+        self.server, self.loops, self.conf = server, 1, ["store.log = true", *conf]
 
     def __getattr__(self, name):
         return None
@@ -55,8 +55,8 @@ class Broker:
     """A broker with a log in FOLDER/data, and a channel to it in confirm mode. COPY: a copy of
     another's directory, which it gets."""
 
-    def __init__(self, server, folder, copy=None):
-        self.process = brokers.StoatMQ(folder, brokers.free_port(), Options(server))
+    def __init__(self, server, folder, copy=None, conf=()):
+        self.process = brokers.StoatMQ(folder, brokers.free_port(), Options(server, conf))
         self.data = self.process.data
         if copy is not None:
             os.rmdir(self.data)
@@ -110,13 +110,13 @@ def until(what, condition):
         time.sleep(0.01)  # no-sleep-ok: polls a file, bounded
 
 
-def checkpoint_segment(data):
-    """The segment before which the checkpoint stands; 0: there is none."""
+def checkpoint_place(data):
+    """The segment and the offset at which the checkpoint stands; 0, 0: there is none."""
     try:
         with open(os.path.join(data, "checkpoint"), "rb") as file:
-            return struct.unpack("<Q", file.read(24)[16:])[0] // SEGMENT_BYTES
+            return divmod(struct.unpack("<Q", file.read(24)[16:])[0], SEGMENT_BYTES)
     except FileNotFoundError:
-        return 0
+        return 0, 0
 
 
 # --- copies that are spoiled ------------------------------------------------------------------
