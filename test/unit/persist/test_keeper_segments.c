@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the keeper does with files: the next segment, checkpoints, dead segments, nearly dead ones,
- * a full disk.
+ * What the keeper does with files: the next segment, checkpoints, dead segments, nearly dead ones.
+ * test_keeper_failures.c has what happens when a call fails or the disk is full.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -366,84 +366,6 @@ static void start_after_a_kill_tidies_up(void **state)
     }
 }
 
-/* --- a full disk ------------------------------------------------------------------------------ */
-
-static uint64_t fill_disk(void)
-{
-    uint64_t position = 0;
-    while (!commit_log_is_full(rig.log)) {
-        rig_put(&rig, 1, ++position, BYTES);
-        (void)rig_flush(&rig);
-        assert_true(position < 10000);
-    }
-    return position;
-}
-
-/* Until the next segment cannot be made. */
-static uint64_t fill_until_told(void)
-{
-    uint64_t position = 0;
-    disk_set_capacity(disk, 10 * SEGMENT_BYTES);
-    while (!keeper_is_full(rig.keeper)) {
-        rig_put(&rig, 1, ++position, BYTES);
-        (void)rig_flush(&rig);
-        assert_true(position < 10000);
-    }
-    return position;
-}
-
-static void full_disk_confirms_nothing_until_there_is_room(void **state)
-{
-    (void)state;
-    disk_set_capacity(disk, 10 * SEGMENT_BYTES);
-    uint64_t last = fill_disk();
-    uint64_t durable = commit_log_durable_lsn(rig.log);
-    assert_true(durable < rig.last_lsn);
-    for (unsigned tick = 0; tick < 10; tick++)
-        assert_int_equal(rig_flush(&rig), durable);
-    assert_int_equal(commit_log_failure(rig.log), 0);
-    for (uint64_t seed = 0; seed < 5; seed++) {
-        struct rig other;
-        struct disk *after = disk_after_cut(disk, disk_operations(disk), seed);
-        rig_start(&other, disk_io(after), true);
-        assert_int_equal(rig_count(&other, 1, NULL), other.messages);
-        assert_in_range(other.messages, last - 1, last);
-        rig_close(&other);
-        disk_free(after);
-    }
-    disk_set_capacity(disk, 30 * SEGMENT_BYTES);
-    assert_true(rig_sync(&rig));
-    assert_false(commit_log_is_full(rig.log));
-    assert_false(keeper_is_full(rig.keeper));
-    assert_int_equal(rig_count(&rig, 1, NULL), last);
-    restart();
-    assert_int_equal(rig.messages, last);
-}
-
-static void full_disk_is_told_before_the_log_is_stuck(void **state)
-{
-    (void)state;
-    (void)fill_until_told();
-    assert_false(commit_log_is_full(rig.log));
-}
-
-/* Publishers stop when the keeper tells, and consumers drain the queues: what they free is used. */
-static void full_disk_has_room_when_what_fills_it_is_settled(void **state)
-{
-    (void)state;
-    uint64_t last = fill_until_told();
-    for (uint64_t position = 1; position <= last; position++) {
-        rig_settle(&rig, 1, position, 1, BYTES);
-        (void)rig_flush(&rig);
-        rig_requeue(&rig, 1, last, (uint32_t)position);
-        (void)rig_flush(&rig);
-    }
-    assert_true(rig_sync(&rig));
-    assert_false(keeper_is_full(rig.keeper));
-    (void)churn(1, 30);
-    assert_true(rig_sync(&rig));
-}
-
 #define ON_DISK(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -465,9 +387,6 @@ int main(void)
         ON_DISK(segment_that_dies_while_it_is_emptied),
         ON_DISK(close_leaves_nothing_behind),
         ON_DISK(start_after_a_kill_tidies_up),
-        ON_DISK(full_disk_confirms_nothing_until_there_is_room),
-        ON_DISK(full_disk_is_told_before_the_log_is_stuck),
-        ON_DISK(full_disk_has_room_when_what_fills_it_is_settled),
     };
     int result = cmocka_run_group_tests_name("keeper_segments", tests, NULL, NULL);
     fclose(file);
