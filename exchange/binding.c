@@ -6,6 +6,7 @@
 #include "amqp/table.h"
 #include "exchange/exchange.h"
 #include "exchange/queue.h"
+#include "exchange/vhost.h"
 #include "server/base/mem.h"
 
 struct pair {
@@ -92,12 +93,14 @@ struct binding *binding_add(const struct binding_spec *spec)
     map_add(&spec->source->bindings_by_id, binding->identity, binding);
     if (spec->source->type->add != NULL)
         spec->source->type->add(spec->source, binding);
+    registry_add(spec->source->vhost->engine, REGISTRY_BINDING, &binding->registered);
     return binding;
 }
 
 void binding_remove(struct binding *binding)
 {
     struct exchange *source = binding->source;
+    registry_remove(source->vhost->engine, REGISTRY_BINDING, &binding->registered);
     if (source->type->remove != NULL)
         source->type->remove(source, binding);
     map_remove(&source->bindings_by_id, binding->identity);

@@ -6,6 +6,7 @@
 #ifndef STOATMQ_EXCHANGE_BINDING_H
 #define STOATMQ_EXCHANGE_BINDING_H
 
+#include "exchange/registry.h"
 #include "server/base/buf.h"
 #include "server/base/list.h"
 #include "server/base/slice.h"
@@ -14,6 +15,7 @@ struct exchange;
 struct queue;
 
 struct binding {
+    struct registered registered;
     struct list_node by_source;      /* exchange.bindings_out */
     struct list_node by_destination; /* queue.bindings or exchange.bindings_in */
     struct list_node by_match;       /* bindings that match alike: the type's index */

@@ -7,6 +7,8 @@
 #include "exchange/queue.h"
 #include "exchange/session.h"
 #include "exchange/tx.h"
+#include "exchange/user.h"
+#include "exchange/vhost.h"
 #include "server/base/mem.h"
 
 /* How many deliveries ahead of the one being settled its message is fetched into the cache. */
@@ -30,7 +32,9 @@ struct channel *channel_open(struct session *session, uint16_t number)
     CHECK_ID(session->channels[number] == NULL, number);
     session->channels[number] = channel;
     session->channel_count++;
+    session->user->channels++;
     session->engine->counters.channels_opened++;
+    registry_add(session->engine, REGISTRY_CHANNEL, &channel->registered);
     return channel;
 }
 
@@ -47,6 +51,7 @@ void channel_track(struct channel *channel, struct queue *queue, struct consumer
     unacked->delivery_count = entry->delivery_count;
     queue->references++;
     queue->unacked++;
+    queue->unacked_bytes += entry->message->body_bytes;
 }
 
 void channel_settle_entry(struct channel *channel, struct unacked *entry,
@@ -54,14 +59,15 @@ void channel_settle_entry(struct channel *channel, struct unacked *entry,
 {
     struct counters *counters = &channel->session->engine->counters;
     struct queue *queue = entry->queue;
+    queue->unacked_bytes -= entry->message->body_bytes;
     if (!settlement->acked && settlement->requeue) {
         counters->messages_requeued++;
-        queue->redelivered++;
         queue_requeue(queue, entry->position, entry->message, entry->delivery_count + 1);
     } else {
         if (settlement->acked) {
             counters->messages_acked++;
-            queue->acked++;
+            queue->traffic.count[TRAFFIC_ACK]++;
+            channel->traffic.count[TRAFFIC_ACK]++;
         } else {
             counters->messages_rejected++;
         }
@@ -194,6 +200,7 @@ void channel_confirm(struct channel *channel)
     if (upto == confirms->confirmed)
         return;
     engine->counters.messages_confirmed += upto - confirms->confirmed;
+    channel->traffic.count[TRAFFIC_CONFIRM] += upto - confirms->confirmed;
     bool multiple = upto - confirms->confirmed > 1;
     confirms->confirmed = upto;
     session_send(channel->session, channel->number,
@@ -252,6 +259,7 @@ void channel_close(struct channel *channel, bool tell)
         channel_confirm(channel);
     channel_forget_reply_consumer(channel);
     cancel_consumers(channel);
+    registry_remove(session->engine, REGISTRY_CHANNEL, &channel->registered);
     if (channel->tx != NULL) {
         tx_rollback(channel);
         tx_free(channel->tx);
@@ -261,7 +269,9 @@ void channel_close(struct channel *channel, bool tell)
         list_remove(&channel->confirms.due);
     session->channels[channel->number] = NULL;
     session->channel_count--;
+    session->user->channels--;
     session->engine->counters.channels_closed++;
+    traffic_add(&session->vhost->traffic, &channel->traffic);
     unacked_fini(&channel->unacked);
     map_fini(&channel->consumers);
     mem_free(channel->confirms.pending);

@@ -7,7 +7,9 @@
 #define STOATMQ_EXCHANGE_CHANNEL_H
 
 #include "amqp/reply.h"
+#include "exchange/registry.h"
 #include "exchange/returned.h"
+#include "exchange/traffic.h"
 #include "exchange/unacked.h"
 #include "server/base/list.h"
 #include "server/base/map.h"
@@ -40,6 +42,8 @@ struct confirms {
 
 struct channel {
     struct session *session;
+    struct registered registered;
+    struct traffic traffic;
     uint16_t number;
     enum channel_mode mode;
     struct map consumers;                           /* by tag */
@@ -57,7 +61,8 @@ struct channel {
 
     /* The exchange and queue published to last, so that a stream of publishes need not look them
      * up. */
-    uint64_t memo_names; /* vhost.names when they were found */
+    uint64_t memo_names;  /* vhost.names when they were found */
+    uint64_t memo_access; /* engine.access_generation when writing to memo_exchange was allowed */
     struct exchange *memo_exchange;
     struct queue *memo_queue; /* by the default exchange */
 };

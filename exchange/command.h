@@ -35,7 +35,8 @@ struct command_open {
 };
 
 struct command_login {
-    struct slice mechanism; /* PLAIN, AMQPLAIN */
+    struct slice mechanism; /* PLAIN, AMQPLAIN, EXTERNAL */
+    bool by_certificate;    /* who the user is has been proven by a certificate: no password */
     struct slice user;
     struct slice password;
     struct slice client_properties; /* a valid table */

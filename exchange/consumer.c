@@ -39,6 +39,7 @@ struct consumer *consumer_add(struct channel *channel, struct queue *queue,
     queue->consumer_count++;
     if (consumer->exclusive)
         queue->exclusive_consumer = consumer;
+    registry_add(channel->session->engine, REGISTRY_CONSUMER, &consumer->registered);
     activate(consumer);
     queue_schedule(queue);
     return consumer;
@@ -53,6 +54,7 @@ static void free_consumer(struct consumer *consumer)
 void consumer_cancel(struct consumer *consumer)
 {
     struct queue *queue = consumer->queue;
+    registry_remove(consumer->channel->session->engine, REGISTRY_CONSUMER, &consumer->registered);
     map_remove(&consumer->channel->consumers, consumer_tag(consumer));
     if (list_node_is_linked(&consumer->active))
         list_remove(&consumer->active);
@@ -144,12 +146,16 @@ void consumer_deliver(struct consumer *consumer, const struct returned_entry *en
     struct channel *channel = consumer->channel;
     struct queue *queue = consumer->queue;
     uint64_t tag = ++channel->last_tag;
-    emit(consumer, entry->message, tag, queue != NULL && queue_is_redelivery(queue, entry));
+    bool redelivered = queue != NULL && queue_is_redelivery(queue, entry);
+    emit(consumer, entry->message, tag, redelivered);
+    channel->traffic.count[TRAFFIC_DELIVER + consumer->no_ack]++;
+    channel->traffic.count[TRAFFIC_REDELIVER] += redelivered;
     if (queue == NULL) {
         message_unref(entry->message);
         return;
     }
-    queue->delivered++;
+    queue->traffic.count[TRAFFIC_DELIVER + consumer->no_ack]++;
+    queue->traffic.count[TRAFFIC_REDELIVER] += redelivered;
     if (consumer->no_ack) {
         queue_settle(queue, entry->position, entry->message);
     } else {

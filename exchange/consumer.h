@@ -8,6 +8,7 @@
 #ifndef STOATMQ_EXCHANGE_CONSUMER_H
 #define STOATMQ_EXCHANGE_CONSUMER_H
 
+#include "exchange/registry.h"
 #include "exchange/returned.h"
 #include "server/base/list.h"
 #include "server/base/slice.h"
@@ -20,6 +21,7 @@ struct consumer {
     struct list_node active; /* in queue->active, or */
     struct list_node parked; /* in channel->parked, or neither once cancelled */
     struct channel *channel;
+    struct registered registered;
     struct queue *queue; /* NULL: the channel's direct reply-to consumer */
     int32_t priority;
     uint32_t prefetch; /* unsettled deliveries it may have; 0: no limit */

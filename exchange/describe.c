@@ -15,13 +15,17 @@ static void describe_counters(const struct counters *counters, struct buf *out)
 
 static void describe_queue(const struct queue *queue, struct buf *out)
 {
+    uint64_t delivered = 0;
+    for (unsigned kind = TRAFFIC_DELIVER; kind <= TRAFFIC_GET_NO_ACK; kind++)
+        delivered += queue->traffic.count[kind];
     buf_printf(out,
                "queue name=\"%.*s\" ready=%" PRIu64 " ready_in_memory=%" PRIu64
                " ready_bytes=%" PRIu64 " unacked=%" PRIu64 " consumers=%u published=%" PRIu64
                " delivered=%" PRIu64 "%s%s%s\n",
                SLICE_ARGS(queue->name), queue_depth(queue), queue_in_memory(queue),
-               queue->ready_bytes, queue->unacked, queue->consumer_count, queue->published,
-               queue->delivered, queue->durable ? " durable" : "",
+               queue->ready_bytes, queue->unacked, queue->consumer_count,
+               queue->traffic.count[TRAFFIC_PUBLISH],
+               delivered, queue->durable ? " durable" : "",
                queue->auto_delete ? " auto_delete" : "", queue->owner != NULL ? " exclusive" : "");
 }
 

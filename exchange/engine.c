@@ -8,9 +8,11 @@
 #include "exchange/engine.h"
 
 #include "amqp/table.h"
+#include "exchange/accounts.h"
 #include "exchange/channel.h"
 #include "exchange/handlers.h"
 #include "exchange/hold.h"
+#include "exchange/parameter.h"
 #include "exchange/publish.h"
 #include "exchange/queue.h"
 #include "exchange/session.h"
@@ -56,12 +58,17 @@ struct engine *engine_new(const struct engine_config *config)
     engine->consumer_max_per_channel = config->consumer_max_per_channel;
     engine->route_cache_entries = config->route_cache_entries;
     engine->memory_watermark = config->memory_watermark;
+    engine->is_loopback_only = config->is_loopback_only;
+    engine->context = config->context;
     list_init(&engine->backlogs);
     list_init(&engine->fetching);
     list_init(&engine->unreadable);
+    engine->access_generation = 1; /* sessions begin with 0 */
     list_init(&engine->sessions);
+    list_init(&engine->global_parameters);
     list_init(&engine->pending);
     list_init(&engine->confirming);
+    list_init(&engine->durable_waits);
     list_init(&engine->holding);
     list_init(&engine->released);
 
@@ -69,9 +76,15 @@ struct engine *engine_new(const struct engine_config *config)
     map_add(&engine->vhosts, vhost->name, vhost);
     uint8_t salt[USER_SALT_BYTES];
     engine->env->random(engine->env->context, salt, sizeof salt);
-    struct user *user = user_new(config->default_user, config->default_pass, salt);
-    user->loopback_only = config->default_user_loopback_only;
+    struct user *user = user_new(config->default_user);
+    user_set_password(user, config->default_pass, salt);
+    struct buf tags = {0};
+    table_put_item(&tags, &(struct table_value){.type = TABLE_LONGSTR,
+                                                .bytes = SLICE_LITERAL("administrator")});
+    user_set_tags(user, buf_slice(&tags));
+    buf_fini(&tags);
     map_add(&engine->users, user->name, user);
+    access_allow_all(user, vhost);
     return engine;
 }
 
@@ -81,18 +94,29 @@ void engine_free(struct engine *engine)
     struct store_ram nowhere; /* that we end deletes nothing: the store must not hear of it */
     store_ram_init(&nowhere);
     engine->store = &nowhere.store;
+    engine->observer = NULL;
     paging_fini(engine);
     uint32_t position = 0;
     for (struct vhost *vhost; (vhost = map_next(&engine->vhosts, &position)) != NULL;)
         vhost_free(vhost);
     position = 0;
     for (struct user *user; (user = map_next(&engine->users, &position)) != NULL;)
-        user_free(user);
+        user_unref(user);
     map_fini(&engine->vhosts);
     map_fini(&engine->users);
+    parameters_fini(engine);
     map_fini(&engine->reply_consumers);
     deque_pool_fini(&engine->blocks);
+    registry_fini(engine);
     mem_free(engine);
+}
+
+void engine_set_limits(struct engine *engine, uint32_t connection_max,
+                       uint32_t consumer_max_per_channel, uint64_t memory_watermark)
+{
+    engine->connection_max = connection_max;
+    engine->consumer_max_per_channel = consumer_max_per_channel;
+    engine->memory_watermark = memory_watermark;
 }
 
 static void stop_queue(struct engine *engine, struct queue *queue)
@@ -169,26 +193,54 @@ static void open_session(struct engine *engine, const struct command *command)
     list_append(&engine->sessions, &session->by_engine);
 }
 
+void engine_leave_vhost(struct session *session)
+{
+    struct vhost *vhost = session->vhost;
+    if (vhost == NULL)
+        return;
+    registry_remove(session->engine, REGISTRY_SESSION, &session->registered);
+    session->engine->connection_count--;
+    vhost->connections--;
+    session->user->connections--;
+    session->vhost = NULL;
+}
+
+void engine_close_session(struct session *session, const struct reply_error *error)
+{
+    if (session->state == SESSION_CLOSED)
+        return;
+    session->replies_wait = session->hold == SESSION_HELD_REPLY; /* the close goes behind those */
+    fail(session, 0, error, 0, 0);
+    session->replies_wait = false;
+}
+
 static void close_session(struct engine *engine, struct session *session, const char *reason)
 {
     log_info("connection_closed", LOG_NUM("id", session->id),
              LOG_BYTES("connection", session->name), LOG_STR("reason", reason));
     session_shut(session);
-    if (session->vhost != NULL)
-        engine->connection_count--;
+    engine_leave_vhost(session);
     list_remove(&session->by_engine);
     engine->counters.sessions_closed++;
     session_emit(session, &(struct effect){.kind = EFFECT_GONE});
     session_free(session);
 }
 
+static bool is_loopback_only(const struct engine *engine, const struct user *user)
+{
+    return engine->is_loopback_only != NULL &&
+           engine->is_loopback_only(engine->context, user->name);
+}
+
 static void login(struct session *session, const struct command_login *login)
 {
     struct engine *engine = session->engine;
-    const struct user *user = map_get(&engine->users, login->user);
-    bool accepted = user != NULL && user_has_password(user, login->password) &&
-                    (!user->loopback_only || session->from_loopback);
+    struct user *user = map_get(&engine->users, login->user);
+    bool is_proven = user != NULL &&
+                     (login->by_certificate || user_has_password(user, login->password));
+    bool accepted = is_proven && (session->from_loopback || !is_loopback_only(engine, user));
     if (accepted) {
+        user_ref(user);
         session->user = user;
         session->state = SESSION_LOGGED;
         session->client_properties = slice_dup(login->client_properties);
@@ -200,9 +252,8 @@ static void login(struct session *session, const struct command_login *login)
         log_warning("login_refused", LOG_BYTES("connection", session->name),
                     LOG_BYTES("user", login->user), LOG_BYTES("mechanism", login->mechanism),
                     LOG_STR("reason", user == NULL ? "unknown user"
-                                      : user_has_password(user, login->password)
-                                          ? "not from loopback"
-                                          : "wrong password"));
+                                      : is_proven  ? "not from loopback"
+                                                   : "wrong password"));
     }
     session_emit(session, &(struct effect){.kind = EFFECT_LOGIN, .accepted = accepted});
 }
@@ -226,9 +277,14 @@ static int open_vhost(struct session *session, struct slice name, struct reply_e
         return reply_error(error, REPLY_NOT_ALLOWED,
                            "connection refused: node connection limit (%u) is reached",
                            engine->connection_max);
+    if (access_check_vhost(session, vhost, error) < 0)
+        return -1;
     engine->connection_count++;
+    vhost->connections++;
+    session->user->connections++;
     session->vhost = vhost;
     session->state = SESSION_RUNNING;
+    registry_add(engine, REGISTRY_SESSION, &session->registered);
     log_info("connection_opened", LOG_NUM("id", session->id),
              LOG_BYTES("connection", session->name), LOG_BYTES("user", session->user->name),
              LOG_BYTES("vhost", name),
@@ -264,6 +320,8 @@ static int apply_channel_method(struct session *session, uint16_t number,
     if (method->id == METHOD_CHANNEL_OPEN) {
         if (channel != NULL)
             return reply_error(error, REPLY_CHANNEL_ERROR, "second 'channel.open' seen");
+        if (access_check_channel(session, error) < 0)
+            return -1;
         (void)channel_open(session, number);
         session_send(session, number, &(struct method){.id = METHOD_CHANNEL_OPEN_OK});
         return 0;
@@ -385,6 +443,12 @@ static bool run_released(struct engine *engine)
     return true;
 }
 
+void engine_end_change(struct engine *engine)
+{
+    dispatch_pending(engine);
+    (void)run_released(engine);
+}
+
 void engine_apply(struct engine *engine, const struct command *command)
 {
     struct session *session = command->session;
@@ -414,6 +478,31 @@ bool engine_is_full(const struct engine *engine)
     return engine->held_bytes >= ENGINE_HELD_MAX || engine->store->is_full(engine->store);
 }
 
+/* Calls done for those whose wait is over. */
+static void end_durable_waits(struct engine *engine)
+{
+    list_for_each_safe (node, &engine->durable_waits) {
+        struct durable_wait *wait = LIST_ENTRY(node, struct durable_wait, by_engine);
+        bool is_durable = wait->lsn <= engine->durable_lsn;
+        if (!is_durable && !engine->store_failed)
+            continue;
+        list_remove(&wait->by_engine);
+        wait->failed = !is_durable;
+        wait->done(wait);
+    }
+}
+
+void engine_when_durable(struct engine *engine, uint64_t lsn, struct durable_wait *wait)
+{
+    wait->lsn = lsn;
+    wait->failed = lsn > engine->durable_lsn && engine->store_failed;
+    wait->by_engine = (struct list_node){0};
+    if (lsn > engine->durable_lsn && !engine->store_failed)
+        list_append(&engine->durable_waits, &wait->by_engine);
+    else
+        wait->done(wait);
+}
+
 static struct channel *channel_of(struct confirms *confirms)
 {
     return (struct channel *)(void *)((char *)confirms - offsetof(struct channel, confirms));
@@ -428,6 +517,7 @@ static void flush(struct engine *engine)
     list_for_each_safe (node, &engine->confirming)
         channel_confirm(channel_of(LIST_ENTRY(node, struct confirms, due)));
     hold_send_due(engine);
+    end_durable_waits(engine);
 }
 
 void engine_refuse_waiting(struct engine *engine)
@@ -458,6 +548,7 @@ void engine_end_tick(struct engine *engine)
 void engine_store_failed(struct engine *engine)
 {
     engine->store_failed = true;
+    end_durable_waits(engine);
     hold_fail(engine);
     (void)run_released(engine);
 }

@@ -10,6 +10,7 @@
 #include "exchange/command.h"
 #include "exchange/counters.h"
 #include "exchange/deque.h"
+#include "exchange/registry.h"
 #include "exchange/store.h"
 #include "exchange/user.h"
 #include "server/base/env.h"
@@ -23,7 +24,9 @@ struct engine_config {
     const struct env *env;
     struct store *store;
     struct slice default_vhost, default_user, default_pass;
-    bool default_user_loopback_only;
+    /* May that user log in from the machine itself alone? NULL: nobody is bound so. */
+    bool (*is_loopback_only)(void *context, struct slice user);
+    void *context;
     uint32_t connection_max;           /* 0: no limit */
     uint32_t consumer_max_per_channel; /* 0: no limit */
     uint32_t route_cache_entries;
@@ -39,20 +42,29 @@ struct engine {
     uint64_t topology_lsn; /* of the last record about exchanges, queues and bindings */
     bool store_failed;     /* durable_lsn will never move again */
     bool tx_begins;        /* a transaction commits, and no record of it is appended yet */
+    unsigned together;     /* engine_begin_together that have no end yet */
     uint32_t connection_max;
     uint32_t connection_count; /* sessions that have opened a vhost */
     uint32_t consumer_max_per_channel;
     uint32_t route_cache_entries;
+    bool (*is_loopback_only)(void *context, struct slice user);
+    void *context;
     struct map vhosts;
     struct map users;
+    uint64_t access_generation; /* grows when anything about users, vhosts or permissions changes */
     struct list sessions;
-    struct list pending;        /* struct queue.pending: to be dispatched */
+    struct list global_parameters; /* struct parameter.by_name */
+    struct list pending;           /* struct queue.pending: to be dispatched */
     struct list confirming;     /* struct confirms.due: channels whose publishes may be confirmed */
+    struct list durable_waits;  /* struct durable_wait.by_engine */
     struct list holding;        /* struct session.by_holder: those with replies that wait */
     struct list released;       /* struct session.by_holder: to be gone on with */
     uint64_t held_bytes;        /* of commands and replies that wait, messages included */
     struct map reply_consumers; /* direct reply-to: token -> channel */
     struct deque_pool blocks;
+    struct registry registries[REGISTRY_KIND_COUNT];
+    struct registry_observer *observer; /* or NULL */
+    uint64_t queue_declares;            /* answered by queue.declare-ok, new or not */
 
     uint64_t memory_watermark;
     struct list backlogs;   /* struct paging.backlog: queues of which blocks may leave memory */
@@ -75,11 +87,38 @@ struct engine *engine_new(const struct engine_config *config);
 /* Frees the engine with all vhosts; all sessions must be closed. */
 void engine_free(struct engine *engine);
 
+/* Other limits from now on, as in engine_config; what is beyond them already stays. */
+void engine_set_limits(struct engine *engine, uint32_t connection_max,
+                       uint32_t consumer_max_per_channel, uint64_t memory_watermark);
+
 /* Lets COMMAND happen, with all that follows from it. */
 void engine_apply(struct engine *engine, const struct command *command);
 
+/* Closes SESSION's connection with ERROR (connection.close), unless it is closed or closing. */
+void engine_close_session(struct session *session, const struct reply_error *error);
+
+/* SESSION is with its vhost no more; that is about to go. */
+void engine_leave_vhost(struct session *session);
+
+/* To be called when something has changed otherwise than by a command: queues that may deliver now
+ * do, and sessions that were released go on. */
+void engine_end_change(struct engine *engine);
+
 /* Appends RECORD to the store; returns its LSN, or 0 when there is nothing to wait for. */
 uint64_t engine_append(struct engine *engine, const struct store_record *record);
+
+/* Somebody who is no session waits for the store. Embedded in its owner, who keeps it until done is
+ * called. */
+struct durable_wait {
+    struct list_node by_engine;
+    uint64_t lsn;
+    bool failed; /* at done: the store failed before it got there, and never will */
+    void (*done)(struct durable_wait *wait); /* must not apply commands */
+};
+
+/* Has WAIT's done called when the store is durable up to LSN: during this call, when that is so
+ * already (always, for 0) or the store has failed; else at the end of a tick. */
+void engine_when_durable(struct engine *engine, uint64_t lsn, struct durable_wait *wait);
 
 /* Is so much on its way to the store, or waiting for it, that publishers should be held back? */
 bool engine_is_full(const struct engine *engine);

@@ -2,7 +2,9 @@
 #include "exchange/exchange.h"
 
 #include "amqp/table.h"
+#include "exchange/policy.h"
 #include "exchange/route.h"
+#include "exchange/vhost.h"
 #include "server/base/mem.h"
 
 static const struct exchange_type *const types[] = {
@@ -20,12 +22,15 @@ const struct exchange_type *exchange_type_find(struct slice name)
     return NULL;
 }
 
-/* Borrows from ARGUMENTS; data NULL when no alternate exchange is named. */
-static struct slice alternate_of(struct slice arguments)
+/* Borrows from the arguments or, where these say nothing, a policy; data NULL when no alternate
+ * exchange is named. */
+static struct slice alternate_of(const struct exchange *exchange)
 {
+    const struct slice key = SLICE_LITERAL("alternate-exchange");
     struct table_value value;
-    if (!table_find(arguments, SLICE_LITERAL("alternate-exchange"), &value) &&
-        !table_find(arguments, SLICE_LITERAL("x-alternate-exchange"), &value))
+    if (!table_find(exchange->arguments, key, &value) &&
+        !table_find(exchange->arguments, SLICE_LITERAL("x-alternate-exchange"), &value) &&
+        !policy_value(exchange->policies, key, &value))
         return SLICE_EMPTY;
     return value.type == TABLE_LONGSTR ? value.bytes : SLICE_EMPTY;
 }
@@ -37,13 +42,19 @@ struct exchange *exchange_new(struct vhost *vhost, const struct exchange_spec *s
     exchange->type = spec->type;
     exchange->name = slice_dup(spec->name);
     exchange->arguments = slice_dup(spec->arguments);
-    exchange->alternate = alternate_of(exchange->arguments);
+    exchange->alternate = alternate_of(exchange);
     exchange->durable = spec->durable;
     exchange->auto_delete = spec->auto_delete;
     exchange->internal = spec->internal;
     list_init(&exchange->bindings_out);
     list_init(&exchange->bindings_in);
     return exchange;
+}
+
+void exchange_policy_changed(struct exchange *exchange)
+{
+    exchange->alternate = alternate_of(exchange);
+    exchange->vhost->topology++;
 }
 
 void exchange_free(struct exchange *exchange)

@@ -7,6 +7,8 @@
 #define STOATMQ_EXCHANGE_EXCHANGE_H
 
 #include "amqp/reply.h"
+#include "exchange/policy_keys.h"
+#include "exchange/registry.h"
 #include "server/base/list.h"
 #include "server/base/map.h"
 #include "server/base/slice.h"
@@ -44,9 +46,12 @@ struct exchange_type {
 struct exchange {
     struct vhost *vhost;
     const struct exchange_type *type;
+    struct registered registered;
     struct slice name;      /* owned */
     struct slice arguments; /* owned; a valid table */
-    struct slice alternate; /* name of the alternate exchange, in arguments; data NULL: none */
+    struct slice alternate; /* name of the alternate exchange, in arguments or a policy; data NULL:
+                               none */
+    struct policy *policies[POLICY_KINDS]; /* in force, or NULL; policy.c keeps them */
     bool durable, auto_delete, internal;
     bool deleted;               /* out of the vhost, about to be freed */
     struct list_node doomed;    /* vhost.doomed: auto-delete, and its last binding went */
@@ -79,6 +84,9 @@ struct exchange_spec {
 /* A new exchange from SPEC, whose slices are copied; not in the vhost's map yet. Free with
  * exchange_free. */
 struct exchange *exchange_new(struct vhost *vhost, const struct exchange_spec *spec);
+
+/* Other policies are in force for it: what they decide follows at once. */
+void exchange_policy_changed(struct exchange *exchange);
 
 /* Frees an exchange that has no bindings left. */
 void exchange_free(struct exchange *exchange);

@@ -54,7 +54,7 @@ static int read_priority(const struct queue *queue, struct slice arguments, int3
 static int consume_from_queue(struct channel *channel, const struct method_basic_consume *consume,
                               struct slice tag, struct reply_error *error)
 {
-    struct queue *queue = handler_queue(channel, consume->queue, error);
+    struct queue *queue = handler_queue_for(channel, ACCESS_READ, consume->queue, error);
     if (queue == NULL)
         return -1;
     if (queue->exclusive_consumer != NULL || (consume->exclusive && queue->consumer_count > 0))
@@ -148,25 +148,37 @@ static void wait_for_messages(struct channel *channel, struct queue *queue,
                          &queue->paging.getters);
 }
 
+static void count_get(struct channel *channel, struct queue *queue, enum traffic_kind kind,
+                      bool redelivered)
+{
+    channel->traffic.count[kind]++;
+    channel->traffic.count[TRAFFIC_REDELIVER] += redelivered;
+    queue->traffic.count[kind]++;
+    queue->traffic.count[TRAFFIC_REDELIVER] += redelivered;
+}
+
 int handle_basic_get(struct channel *channel, const struct method *method,
                      struct reply_error *error)
 {
     struct counters *counters = &channel->session->engine->counters;
-    struct queue *queue = handler_queue(channel, method->basic_get.queue, error);
+    enum traffic_kind kind = method->basic_get.no_ack ? TRAFFIC_GET_NO_ACK : TRAFFIC_GET;
+    struct queue *queue = handler_queue_for(channel, ACCESS_READ, method->basic_get.queue, error);
     if (queue == NULL)
         return -1;
     struct returned_entry entry;
     if (!queue_take(queue, &entry)) {
-        if (queue_depth(queue) > 0)
+        if (queue_depth(queue) > 0) {
             wait_for_messages(channel, queue, method);
-        else
-            channel_reply_ok(channel, METHOD_BASIC_GET_EMPTY, false);
+            return 0;
+        }
+        count_get(channel, queue, TRAFFIC_GET_EMPTY, false);
+        channel_reply_ok(channel, METHOD_BASIC_GET_EMPTY, false);
         return 0;
     }
     channel->last_tag++;
     counters->messages_got++;
     counters->messages_redelivered += queue_is_redelivery(queue, &entry);
-    queue->delivered++;
+    count_get(channel, queue, kind, queue_is_redelivery(queue, &entry));
     get_ok(channel, queue, &entry);
     if (method->basic_get.no_ack)
         queue_settle(queue, entry.position, entry.message);

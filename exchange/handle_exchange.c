@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "amqp/table.h"
 #include "exchange/binding.h"
 #include "exchange/handlers.h"
 #include "exchange/queue.h"
@@ -51,8 +52,23 @@ static void reply_ok(struct channel *channel, enum method_id id, bool nowait, bo
         handler_reply_topology(channel, &(struct method){.id = id}, durable);
 }
 
-static int declare(struct vhost *vhost, const struct exchange_spec *spec, struct reply_error *error)
+/* Whoever names an alternate exchange reads from EXCHANGE and writes to that. */
+static int check_alternate(struct channel *channel, struct slice exchange, struct slice arguments,
+                           struct reply_error *error)
 {
+    struct table_value alternate;
+    if (!table_find(arguments, SLICE_LITERAL("alternate-exchange"), &alternate) ||
+        alternate.type != TABLE_LONGSTR)
+        return 0;
+    if (handler_check_exchange(channel, ACCESS_READ, exchange, error) < 0)
+        return -1;
+    return handler_check_exchange(channel, ACCESS_WRITE, alternate.bytes, error);
+}
+
+static int declare(struct channel *channel, const struct exchange_spec *spec,
+                   struct reply_error *error)
+{
+    struct vhost *vhost = channel_vhost(channel);
     struct resource resource = {"exchange", spec->name, vhost->name};
     struct exchange *exchange = vhost_exchange(vhost, spec->name);
     if (exchange != NULL)
@@ -61,7 +77,8 @@ static int declare(struct vhost *vhost, const struct exchange_spec *spec, struct
         return reply_error(error, REPLY_ACCESS_REFUSED,
                            "exchange name '%.*s' contains reserved prefix 'amq.*'",
                            SLICE_ARGS(spec->name));
-    if (arguments_check_exchange(spec->arguments, &resource, error) < 0)
+    if (check_alternate(channel, spec->name, spec->arguments, error) < 0 ||
+        arguments_check_exchange(spec->arguments, &resource, error) < 0)
         return -1;
     (void)vhost_add_exchange(vhost, spec);
     return 0;
@@ -90,7 +107,8 @@ int handle_exchange_declare(struct channel *channel, const struct method *method
                                declared->type.size == 0 ? "invalid" : "unknown",
                                SLICE_ARGS(declared->type));
         if (refuse_default(spec.name, error) < 0 ||
-            declare(channel_vhost(channel), &spec, error) < 0)
+            handler_check_exchange(channel, ACCESS_CONFIGURE, spec.name, error) < 0 ||
+            declare(channel, &spec, error) < 0)
             return -1;
     }
     reply_ok(channel, METHOD_EXCHANGE_DECLARE_OK, declared->nowait,
@@ -111,6 +129,8 @@ int handle_exchange_delete(struct channel *channel, const struct method *method,
         return reply_error(error, REPLY_ACCESS_REFUSED,
                            "deletion of system exchange '%.*s' in vhost '%.*s' not allowed",
                            SLICE_ARGS(name), SLICE_ARGS(vhost->name));
+    if (handler_check_exchange(channel, ACCESS_CONFIGURE, name, error) < 0)
+        return -1;
     struct exchange *exchange = vhost_exchange(vhost, name);
     bool durable = exchange == NULL || exchange->durable; /* one that is not there may have been */
     if (exchange != NULL) {
@@ -157,11 +177,35 @@ static void unbind(struct channel *channel, const struct binding_spec *spec, enu
     reply_ok(channel, ok, nowait, durable);
 }
 
+/* May the user bind a destination, which was checked already, to SOURCE? Refused, too, is the
+ * default exchange. */
+static int check_source(struct channel *channel, struct slice source, struct slice routing_key,
+                        struct reply_error *error)
+{
+    if (refuse_default(source, error) < 0 ||
+        handler_check_exchange(channel, ACCESS_READ, source, error) < 0)
+        return -1;
+    const struct exchange *exchange = vhost_exchange(channel_vhost(channel), source);
+    return exchange == NULL
+               ? 0
+               : access_check_topic(channel->session, ACCESS_READ, exchange, routing_key, error);
+}
+
+/* May the user bind exchange DESTINATION to SOURCE, or unbind it? */
+static int check_exchanges(struct channel *channel, struct slice destination, struct slice source,
+                           struct slice routing_key, struct reply_error *error)
+{
+    if (handler_check_exchange(channel, ACCESS_WRITE, destination, error) < 0 ||
+        refuse_default(destination, error) < 0)
+        return -1;
+    return check_source(channel, source, routing_key, error);
+}
+
 int handle_exchange_bind(struct channel *channel, const struct method *method,
                          struct reply_error *error)
 {
     const struct method_exchange_bind *bound = &method->exchange_bind;
-    if (refuse_default(bound->destination, error) < 0 || refuse_default(bound->source, error) < 0)
+    if (check_exchanges(channel, bound->destination, bound->source, bound->routing_key, error) < 0)
         return -1;
     struct exchange *source = handler_exchange(channel, bound->source, error);
     struct exchange *destination = source == NULL
@@ -182,8 +226,8 @@ int handle_exchange_unbind(struct channel *channel, const struct method *method,
 {
     const struct method_exchange_unbind *unbound = &method->exchange_unbind;
     struct vhost *vhost = channel_vhost(channel);
-    if (refuse_default(unbound->destination, error) < 0 ||
-        refuse_default(unbound->source, error) < 0)
+    if (check_exchanges(channel, unbound->destination, unbound->source, unbound->routing_key,
+                        error) < 0)
         return -1;
     unbind(channel,
            &(struct binding_spec){.source = vhost_exchange(vhost, unbound->source),
@@ -199,17 +243,20 @@ int handle_queue_bind(struct channel *channel, const struct method *method,
 {
     const struct method_queue_bind *bound = &method->queue_bind;
     struct slice name = handler_queue_name(channel, bound->queue, error);
-    if (name.data == NULL || refuse_default(bound->exchange, error) < 0)
+    if (name.data == NULL)
+        return -1;
+    /* Section 1.7.2.3.4: an empty key with an empty queue name means the name of the queue. */
+    struct slice routing_key = bound->queue.size == 0 && bound->routing_key.size == 0
+                                   ? name
+                                   : bound->routing_key;
+    if (handler_check_queue(channel, ACCESS_WRITE, name, error) < 0 ||
+        check_source(channel, bound->exchange, routing_key, error) < 0)
         return -1;
     struct queue *queue = handler_queue(channel, name, error);
     struct exchange *source = queue == NULL ? NULL
                                             : handler_exchange(channel, bound->exchange, error);
     if (source == NULL)
         return -1;
-    /* Section 1.7.2.3.4: an empty key with an empty queue name means the name of the queue. */
-    struct slice routing_key = bound->queue.size == 0 && bound->routing_key.size == 0
-                                   ? name
-                                   : bound->routing_key;
     return bind(channel,
                 &(struct binding_spec){.source = source,
                                        .queue = queue,
@@ -224,14 +271,17 @@ int handle_queue_unbind(struct channel *channel, const struct method *method,
     const struct method_queue_unbind *unbound = &method->queue_unbind;
     struct vhost *vhost = channel_vhost(channel);
     struct slice name = handler_queue_name(channel, unbound->queue, error);
-    if (name.data == NULL || refuse_default(unbound->exchange, error) < 0)
-        return -1;
-    struct queue *queue = vhost_queue(vhost, name);
-    if (queue != NULL && handler_check_owner(channel, queue, error) < 0)
+    if (name.data == NULL)
         return -1;
     struct slice routing_key = unbound->queue.size == 0 && unbound->routing_key.size == 0
                                    ? name
                                    : unbound->routing_key;
+    if (handler_check_queue(channel, ACCESS_WRITE, name, error) < 0 ||
+        check_source(channel, unbound->exchange, routing_key, error) < 0)
+        return -1;
+    struct queue *queue = vhost_queue(vhost, name);
+    if (queue != NULL && handler_check_owner(channel, queue, error) < 0)
+        return -1;
     unbind(channel,
            &(struct binding_spec){.source = vhost_exchange(vhost, unbound->exchange),
                                   .queue = queue,

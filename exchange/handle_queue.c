@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "amqp/table.h"
 #include "exchange/engine.h"
 #include "exchange/handlers.h"
 #include "exchange/queue.h"
@@ -56,6 +57,15 @@ struct queue *handler_queue(struct channel *channel, struct slice name, struct r
     return handler_check_owner(channel, queue, error) < 0 ? NULL : queue;
 }
 
+struct queue *handler_queue_for(struct channel *channel, enum access_operation operation,
+                                struct slice name, struct reply_error *error)
+{
+    name = handler_queue_name(channel, name, error);
+    if (name.data == NULL || handler_check_queue(channel, operation, name, error) < 0)
+        return NULL;
+    return handler_queue(channel, name, error);
+}
+
 static uint32_t saturate(uint64_t count)
 {
     return count > UINT32_MAX ? UINT32_MAX : (uint32_t)count;
@@ -78,6 +88,7 @@ void handler_reply_topology(struct channel *channel, const struct method *method
 static void declare_ok(struct channel *channel, const struct queue *queue, bool nowait)
 {
     remember(channel, queue->name);
+    channel->session->engine->queue_declares++;
     if (nowait)
         return;
     handler_reply_topology(
@@ -153,17 +164,39 @@ static void warn_of_argument(void *name, const char *key)
                 LOG_STR("argument", key));
 }
 
+/* A name that a client gave is not to begin with "amq."; and may the user declare QUEUE (NULL: it
+ * is not there)? */
+static int check_declare(struct channel *channel, struct slice given, struct slice name,
+                         const struct queue *queue, struct reply_error *error)
+{
+    uint8_t room[NAME_BYTES_MAX];
+    if (queue == NULL && slice_starts_with(handler_clean_name(given, room), SLICE_LITERAL("amq.")))
+        return reply_error(error, REPLY_ACCESS_REFUSED,
+                           "queue name '%.*s' contains reserved prefix 'amq.*'", SLICE_ARGS(name));
+    return handler_check_queue(channel, ACCESS_CONFIGURE, name, error);
+}
+
+/* Whoever names an exchange for dead letters reads the queue and writes to that. */
+static int check_dead_letters(struct channel *channel, struct slice name, struct slice arguments,
+                              struct reply_error *error)
+{
+    struct table_value exchange;
+    if (!table_find(arguments, SLICE_LITERAL("x-dead-letter-exchange"), &exchange) ||
+        exchange.type != TABLE_LONGSTR)
+        return 0;
+    if (handler_check_queue(channel, ACCESS_READ, name, error) < 0)
+        return -1;
+    return handler_check_exchange(channel, ACCESS_WRITE, exchange.bytes, error);
+}
+
 static struct queue *declare_new(struct channel *channel, struct slice name,
                                  const struct method_queue_declare *declared,
                                  struct reply_error *error)
 {
     struct vhost *vhost = channel_vhost(channel);
-    uint8_t room[NAME_BYTES_MAX];
-    if (slice_starts_with(handler_clean_name(declared->queue, room), SLICE_LITERAL("amq."))) {
-        (void)reply_error(error, REPLY_ACCESS_REFUSED,
-                          "queue name '%.*s' contains reserved prefix 'amq.*'", SLICE_ARGS(name));
+    if (access_check_queue_limit(vhost, name, error) < 0 ||
+        check_dead_letters(channel, name, declared->arguments, error) < 0)
         return NULL;
-    }
     if (arguments_check_queue(declared->arguments, &(struct resource){"queue", name, vhost->name},
                               error) < 0)
         return NULL;
@@ -192,6 +225,8 @@ int handle_queue_declare(struct channel *channel, const struct method *method,
     if (name.size == 0)
         name = handler_generate_name(channel->session->engine, SLICE_LITERAL("amq.gen-"), room);
     struct queue *queue = vhost_queue(channel_vhost(channel), name);
+    if (check_declare(channel, declared->queue, name, queue, error) < 0)
+        return -1;
     if (queue == NULL)
         queue = declare_new(channel, name, declared, error);
     else if (match_existing(channel, queue, declared, error) < 0)
@@ -206,7 +241,7 @@ int handle_queue_purge(struct channel *channel, const struct method *method,
                        struct reply_error *error)
 {
     const struct method_queue_purge *purge = &method->queue_purge;
-    struct queue *queue = handler_queue(channel, purge->queue, error);
+    struct queue *queue = handler_queue_for(channel, ACCESS_READ, purge->queue, error);
     if (queue == NULL)
         return -1;
     uint64_t count = queue_purge(queue);
@@ -224,6 +259,8 @@ int handle_queue_delete(struct channel *channel, const struct method *method,
     struct vhost *vhost = channel_vhost(channel);
     struct slice name = handler_queue_name(channel, deleted->queue, error);
     if (name.data == NULL)
+        return -1;
+    if (handler_check_queue(channel, ACCESS_CONFIGURE, name, error) < 0)
         return -1;
     struct queue *queue = vhost_queue(vhost, name);
     uint64_t count = 0;

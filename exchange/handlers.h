@@ -112,6 +112,23 @@ struct slice handler_queue_name(struct channel *channel, struct slice name,
 int handler_check_owner(const struct channel *channel, const struct queue *queue,
                         struct reply_error *error) __attribute__((warn_unused_result));
 
+/* May the user do OPERATION with that queue, or exchange, whether it is there or not? 403. */
+static inline int handler_check_queue(struct channel *channel, enum access_operation operation,
+                                      struct slice name, struct reply_error *error)
+{
+    return access_check(channel->session, operation, ACCESS_QUEUE, name, error);
+}
+
+static inline int handler_check_exchange(struct channel *channel, enum access_operation operation,
+                                         struct slice name, struct reply_error *error)
+{
+    return access_check(channel->session, operation, ACCESS_EXCHANGE, name, error);
+}
+
+/* The queue a method names, as handler_queue, if the user may do OPERATION with it. */
+struct queue *handler_queue_for(struct channel *channel, enum access_operation operation,
+                                struct slice name, struct reply_error *error);
+
 /* The exchange called NAME, or NULL with ERROR filled (404). */
 struct exchange *handler_exchange(struct channel *channel, struct slice name,
                                   struct reply_error *error);

@@ -95,6 +95,7 @@ static uint8_t command_flags(const struct command *command)
 
 static void put_login(struct buf *records, const struct command_login *login)
 {
+    PUT(records, login->by_certificate);
     put_slice(records, login->mechanism);
     put_slice(records, login->user);
     put_slice(records, login->password);
@@ -141,6 +142,7 @@ void packed_put_command(struct buf *records, const struct command *command)
 
 static void get_login(struct cursor *cursor, struct command_login *login)
 {
+    GET(cursor, login->by_certificate);
     login->mechanism = get_slice(cursor);
     login->user = get_slice(cursor);
     login->password = get_slice(cursor);

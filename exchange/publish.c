@@ -30,8 +30,10 @@ static struct exchange *find_exchange(struct channel *channel, const struct mess
         channel->memo_exchange = NULL;
         channel->memo_queue = NULL;
     }
-    if (channel->memo_exchange == NULL || !slice_equal(channel->memo_exchange->name, name))
+    if (channel->memo_exchange == NULL || !slice_equal(channel->memo_exchange->name, name)) {
         channel->memo_exchange = vhost_exchange(vhost, name);
+        channel->memo_access = 0;
+    }
     return channel->memo_exchange;
 }
 
@@ -78,7 +80,7 @@ static int check_user_id(const struct channel *channel, const struct properties 
                          struct reply_error *error)
 {
     const struct user *user = channel->session->user;
-    if (!(properties->flags & PROPERTY_USER_ID) || user->impersonator ||
+    if (!(properties->flags & PROPERTY_USER_ID) || (user->tag_bits & USER_IMPERSONATOR) != 0 ||
         slice_equal(properties->user_id, user->name))
         return 0;
     return reply_error(error, REPLY_PRECONDITION_FAILED,
@@ -156,12 +158,32 @@ static int check_properties(struct channel *channel, const struct message *messa
     return 0;
 }
 
+/* May the user publish to EXCHANGE (NULL: there is none of the name)? Where that depends on nothing
+ * but the exchange the channel remembers that it may. */
+static int check_access(struct channel *channel, const struct exchange *exchange,
+                        const struct message *message, struct reply_error *error)
+{
+    struct session *session = channel->session;
+    if (access_check(session, ACCESS_WRITE, ACCESS_EXCHANGE, message_exchange(message), error) < 0)
+        return -1;
+    if (exchange == NULL || exchange->internal)
+        return 0;
+    if (access_depends_on_topic(session, exchange))
+        return access_check_topic(session, ACCESS_WRITE, exchange, message_routing_key(message),
+                                  error);
+    channel->memo_access = session->engine->access_generation;
+    return 0;
+}
+
 static int check(struct channel *channel, const struct command_publish *command,
                  struct reply_error *error)
 {
     struct message *message = command->message;
     struct slice vhost = channel->session->vhost->name;
     struct exchange *exchange = find_exchange(channel, message);
+    if (__builtin_expect(channel->memo_access != channel->session->engine->access_generation, 0) &&
+        check_access(channel, exchange, message, error) < 0)
+        return -1;
     if (__builtin_expect(exchange == NULL, 0))
         return reply_error(error, REPLY_NOT_FOUND, "no exchange '%.*s' in vhost '%.*s'",
                            SLICE_ARGS(message_exchange(message)), SLICE_ARGS(vhost));
@@ -259,14 +281,17 @@ static uint64_t hand_out(struct channel *channel, struct message *message,
     if (count == 0) {
         if (mandatory) {
             engine->counters.messages_unroutable_returned++;
+            channel->traffic.count[TRAFFIC_RETURN]++;
             return_unroutable(channel, message);
         } else {
             engine->counters.messages_unroutable_dropped++;
+            channel->traffic.count[TRAFFIC_DROP]++;
         }
         message_unref(message);
         return 0;
     }
     engine->counters.messages_routed += count;
+    channel->memo_exchange->routed += count;
     if (message->flags & MESSAGE_PERSISTENT)
         store_message(engine, message, queues, count);
     uint64_t lsn = message->lsn;
@@ -308,6 +333,7 @@ uint64_t publish_route(struct channel *channel, const struct command_publish *co
     struct exchange *exchange = find_exchange(channel, message);
     if (exchange == NULL) /* deleted between a transaction's publish and its commit */
         return hand_out(channel, message, NULL, 0, command->mandatory);
+    exchange->published++;
     if (exchange_is_default(exchange) &&
         __builtin_expect(reply_to_is_address(message_routing_key(message)), 0))
         return publish_reply(channel, command);
@@ -329,6 +355,7 @@ int publish(struct channel *channel, const struct command_publish *command,
         return -1;
     }
     channel->session->engine->counters.messages_published++;
+    channel->traffic.count[TRAFFIC_PUBLISH]++;
     if (__builtin_expect(channel->mode == CHANNEL_TX, 0)) {
         tx_publish(channel->tx, command);
         return 0;

@@ -25,6 +25,7 @@ struct queue *queue_declare(struct vhost *vhost, const struct queue_spec *spec)
     struct queue *queue = mem_zalloc(sizeof *queue);
     queue->id = ++vhost->engine->last_queue_id;
     queue->vhost = vhost;
+    vhost->references++;
     queue->name = slice_dup(spec->name);
     queue->arguments = slice_dup(spec->arguments);
     queue->durable = spec->durable;
@@ -41,6 +42,7 @@ struct queue *queue_declare(struct vhost *vhost, const struct queue_spec *spec)
     }
     vhost_add_queue(vhost, queue);
     vhost->engine->counters.queues_declared++;
+    registry_add(vhost->engine, REGISTRY_QUEUE, &queue->registered);
     return queue;
 }
 
@@ -52,6 +54,7 @@ void queue_unref(struct queue *queue)
     returned_fini(&queue->returned);
     mem_free((void *)queue->name.data);
     mem_free((void *)queue->arguments.data);
+    vhost_unref(queue->vhost);
     mem_free(queue);
 }
 
@@ -80,6 +83,14 @@ bool queue_take(struct queue *queue, struct returned_entry *entry)
     return true;
 }
 
+/* SIGN 1: MESSAGE is one more of the queue's; -1: one less. */
+static inline void count_persistent(struct queue *queue, const struct message *message, int sign)
+{
+    uint64_t one = (message->flags & MESSAGE_PERSISTENT) != 0;
+    queue->persistent += (uint64_t)sign * one;
+    queue->persistent_bytes += (uint64_t)sign * (message->body_bytes & (0 - one));
+}
+
 void queue_settle(struct queue *queue, uint64_t position, struct message *message)
 {
     if (__builtin_expect(message->lsn != 0 && queue->durable && !queue->deleted, 0)) {
@@ -89,12 +100,24 @@ void queue_settle(struct queue *queue, uint64_t position, struct message *messag
                                                                      .span = 1,
                                                                      .bytes = message->body_bytes});
     }
+    count_persistent(queue, message, -1);
     message_unref(message);
+}
+
+/* Cold messages are persistent, but for those that were given to the store to leave memory: how many
+ * of these there are nobody knows, so that the counts may be too low until the queue is empty. */
+static void forget_cold(struct queue *queue)
+{
+    const struct deque_cold *cold = &queue->ready.cold;
+    queue->persistent -= cold->count < queue->persistent ? cold->count : queue->persistent;
+    queue->persistent_bytes -= cold->bytes < queue->persistent_bytes ? cold->bytes
+                                                                     : queue->persistent_bytes;
 }
 
 uint64_t queue_purge(struct queue *queue)
 {
     uint64_t count = queue_depth(queue);
+    forget_cold(queue);
     paging_drop(queue);
     for (struct returned_entry entry; queue_take(queue, &entry);)
         queue_settle(queue, entry.position, entry.message);
@@ -102,19 +125,8 @@ uint64_t queue_purge(struct queue *queue)
     return count;
 }
 
-void queue_restore(struct queue *queue, uint64_t position, struct message *message,
-                   uint32_t delivery_count, bool came_back)
-{
-    if (!came_back) {
-        push(queue, position, message);
-        return;
-    }
-    queue->ready_bytes += message->body_bytes;
-    returned_push(&queue->returned, (struct returned_entry){position, message, delivery_count});
-}
-
-void queue_restore_cold(struct queue *queue, uint64_t first, uint64_t end, uint64_t count,
-                        uint64_t bytes)
+void queue_restore(struct queue *queue, uint64_t first, uint64_t end, uint64_t count,
+                   uint64_t bytes)
 {
     if (queue->next_position < end)
         queue->next_position = end;
@@ -122,6 +134,8 @@ void queue_restore_cold(struct queue *queue, uint64_t first, uint64_t end, uint6
         return;
     deque_fill_cold(&queue->ready, &(struct deque_cold){first, end, count, bytes});
     queue->ready_bytes += bytes;
+    queue->persistent += count;
+    queue->persistent_bytes += bytes;
 }
 
 /* Tells the client that its consumer is gone (section 1.8.3.5; RabbitMQ's
@@ -151,6 +165,7 @@ void queue_delete(struct queue *queue)
         notify_cancel(consumer);
         consumer_cancel(consumer);
     }
+    registry_remove(engine_of(queue), REGISTRY_QUEUE, &queue->registered);
     (void)queue_purge(queue);
     paging_forget(queue);
     engine_of(queue)->counters.queues_deleted++;
@@ -172,7 +187,8 @@ static struct consumer *next_consumer(struct queue *queue)
 void queue_publish(struct queue *queue, struct message *message)
 {
     uint64_t position = queue->next_position++;
-    queue->published++;
+    queue->traffic.count[TRAFFIC_PUBLISH]++;
+    count_persistent(queue, message, 1);
     if (queue_depth(queue) == 0) {
         struct consumer *consumer = next_consumer(queue);
         if (consumer != NULL) {

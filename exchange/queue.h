@@ -10,7 +10,10 @@
 
 #include "exchange/deque.h"
 #include "exchange/paging.h"
+#include "exchange/policy_keys.h"
+#include "exchange/registry.h"
 #include "exchange/returned.h"
+#include "exchange/traffic.h"
 #include "server/base/list.h"
 #include "server/base/slice.h"
 
@@ -23,8 +26,10 @@ struct vhost;
 struct queue {
     uint64_t id; /* its number in the store, for life; never used again */
     struct vhost *vhost;
+    struct registered registered;
     struct slice name;      /* owned */
     struct slice arguments; /* owned; a valid table */
+    struct policy *policies[POLICY_KINDS]; /* in force, or NULL; policy.c keeps them */
     bool durable, auto_delete;
     bool deleted;           /* out of the vhost; waiting for the last reference */
     struct session *owner;  /* exclusive to this session; NULL: to none */
@@ -36,6 +41,9 @@ struct queue {
     uint64_t recovered_below; /* what stands before it may have been delivered by an earlier run */
     uint64_t ready_bytes;     /* bodies of what is ready */
     uint64_t unacked;         /* delivered, not settled */
+    uint64_t persistent;      /* of both, so far as known (queue_restore, paging_drop) */
+    uint64_t persistent_bytes;
+    uint64_t unacked_bytes;   /* bodies of these */
 
     struct list consumers; /* struct consumer.by_queue */
     struct list active;    /* struct consumer.active, by priority: those that may take a message */
@@ -46,7 +54,7 @@ struct queue {
     struct list bindings; /* struct binding.by_destination */
     uint64_t walk_mark;   /* the last routing set that it is in */
     uint32_t references;  /* unsettled deliveries, a fetch under way, and one of the vhost */
-    uint64_t published, delivered, redelivered, acked;
+    struct traffic traffic;
 
     struct paging paging;
 };
@@ -74,15 +82,10 @@ void queue_publish(struct queue *queue, struct message *message);
 void queue_requeue(struct queue *queue, uint64_t position, struct message *message,
                    uint32_t delivery_count);
 
-/* Puts a message that an earlier run had stored back at POSITION, taking the caller's reference:
- * among those that came back, or behind all others. In order of position. Recovery's. */
-void queue_restore(struct queue *queue, uint64_t position, struct message *message,
-                   uint32_t delivery_count, bool came_back);
-
 /* An earlier run has left COUNT messages with BYTES of bodies in the store, at positions from FIRST
  * on and below END; the queue has none yet. Recovery's. */
-void queue_restore_cold(struct queue *queue, uint64_t first, uint64_t end, uint64_t count,
-                        uint64_t bytes);
+void queue_restore(struct queue *queue, uint64_t first, uint64_t end, uint64_t count,
+                   uint64_t bytes);
 
 /* Is this a delivery of something that may have been delivered before? */
 static inline bool queue_is_redelivery(const struct queue *queue,

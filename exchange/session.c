@@ -6,6 +6,7 @@
 #include "exchange/engine.h"
 #include "exchange/hold.h"
 #include "exchange/queue.h"
+#include "exchange/user.h"
 #include "server/base/mem.h"
 
 struct session *session_new(void)
@@ -26,6 +27,9 @@ void session_free(struct session *session)
     mem_free((void *)session->name.data);
     mem_free((void *)session->client_properties.data);
     mem_free(session->channels);
+    access_forget(&session->access);
+    if (session->user != NULL)
+        user_unref(session->user);
     mem_free(session);
 }
 

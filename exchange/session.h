@@ -7,8 +7,10 @@
 #ifndef STOATMQ_EXCHANGE_SESSION_H
 #define STOATMQ_EXCHANGE_SESSION_H
 
+#include "exchange/access.h"
 #include "exchange/command.h"
 #include "exchange/effect.h"
+#include "exchange/registry.h"
 #include "server/base/buf.h"
 #include "server/base/list.h"
 #include "server/base/slice.h"
@@ -42,8 +44,10 @@ struct session {
     uint64_t id;                    /* counts up */
     struct slice name;              /* owned */
     struct slice client_properties; /* owned; a valid table */
-    const struct user *user;        /* NULL until logged in */
+    struct user *user;              /* a reference; NULL until logged in */
+    struct access_memory access;    /* what that may do */
     struct vhost *vhost;            /* NULL until opened */
+    struct registered registered;
     bool from_loopback;
     bool wants_cancel_notify; /* consumer_cancel_notify among the client's capabilities */
     bool clogged;       /* unwritten reached its limit; no deliveries until it is below half */

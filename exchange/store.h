@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 struct binding;
+struct definition;
 struct exchange;
 struct message;
 struct queue;
@@ -31,10 +32,12 @@ enum store_record_kind {
     STORE_UNBIND = 8,           /* binding */
     STORE_TX_BEGIN = 9,         /* the records up to STORE_TX_COMMIT are one */
     STORE_TX_COMMIT = 10,
-    STORE_MOVED = 11, /* the store's own: a message that was elsewhere is here now */
-    STORE_PAGE = 12,  /* message, queues: to leave memory; forgotten when the broker ends */
-    STORE_STOP = 13,  /* queue, position: the broker ends in order; nothing from there on was ever
-                         delivered */
+    STORE_MOVED = 11,  /* the store's own: a message that was elsewhere is here now */
+    STORE_PAGE = 12,   /* message, queues: to leave memory; forgotten when the broker ends */
+    STORE_STOP = 13,   /* queue, position: the broker ends in order; nothing from there on was ever
+                          delivered */
+    STORE_DEFINE = 14, /* definition: in place of the one of the same kind and key, if any */
+    STORE_UNDEFINE = 15, /* definition, without its value: there is none any more */
 };
 
 /* One place a message went to: POSITION is its place in QUEUE. */
@@ -52,6 +55,7 @@ struct store_record {
         struct queue *queue;
         struct exchange *exchange;
         struct binding *binding;
+        const struct definition *definition;
     };
     const struct store_target *targets; /* STORE_MESSAGE: the durable queues */
     uint64_t position;

@@ -69,6 +69,12 @@ void tx_set_settled_up_to(struct tx *tx, uint64_t tag)
     tx->settled_up_to = tag;
 }
 
+void tx_count(const struct tx *tx, uint32_t *publishes, uint32_t *settlements)
+{
+    *publishes = (uint32_t)tx->publish_count;
+    *settlements = (uint32_t)tx->settlement_count;
+}
+
 uint64_t tx_commit(struct channel *channel)
 {
     struct engine *engine = channel->session->engine;

@@ -27,6 +27,9 @@ void tx_settle(struct tx *tx, uint64_t tag, const struct settlement *settlement)
 uint64_t tx_settled_up_to(const struct tx *tx);
 void tx_set_settled_up_to(struct tx *tx, uint64_t tag);
 
+/* How many publishes and settlements are open. */
+void tx_count(const struct tx *tx, uint32_t *publishes, uint32_t *settlements);
+
 /* Lets everything happen: the publishes, then the settlements. Returns the LSN up to which the
  * store must be durable for it to last, or 0: nothing of it needs the store. */
 uint64_t tx_commit(struct channel *channel);

@@ -9,7 +9,9 @@
 
 #include "exchange/binding.h"
 #include "exchange/engine.h"
+#include "exchange/permission.h"
 #include "exchange/queue.h"
+#include "exchange/user.h"
 #include "server/base/mem.h"
 
 static const struct {
@@ -33,8 +35,12 @@ struct vhost *vhost_new(struct engine *engine, struct slice name)
     vhost->name = slice_dup(name);
     vhost->topology = 1;
     vhost->names = 1;
+    vhost->references = 1;
+    vhost->connections_max = vhost->queues_max = LIMIT_UNSET;
     list_init(&vhost->doomed);
+    policy_vhost_init(vhost);
     route_cache_init(&vhost->routes, engine->route_cache_entries);
+    registry_add(engine, REGISTRY_VHOST, &vhost->registered);
     for (size_t i = 0; i < sizeof predeclared / sizeof predeclared[0]; i++) {
         struct exchange *exchange = vhost_add_exchange(
             vhost, &(struct exchange_spec){
@@ -66,12 +72,26 @@ void vhost_free(struct vhost *vhost)
             vhost_delete_exchange(vhost, exchange);
         position = exchange != NULL ? position - 1 : 0;
     }
+    registry_remove(vhost->engine, REGISTRY_VHOST, &vhost->registered);
+    policy_vhost_fini(vhost);
+    permission_fini(vhost);
     map_fini(&vhost->queues);
     map_fini(&vhost->exchanges);
     route_cache_fini(&vhost->routes);
     route_set_fini(&vhost->scratch);
     route_set_fini(&vhost->scratch_keys);
+    vhost_unref(vhost);
+}
+
+void vhost_unref(struct vhost *vhost)
+{
+    CHECK(vhost->references > 0);
+    if (--vhost->references > 0)
+        return;
     mem_free((void *)vhost->name.data);
+    mem_free((void *)vhost->description.data);
+    mem_free((void *)vhost->default_queue_type.data);
+    mem_free((void *)vhost->tags.data);
     mem_free(vhost);
 }
 
@@ -85,6 +105,12 @@ struct queue *vhost_queue(const struct vhost *vhost, struct slice name)
     return map_get(&vhost->queues, name);
 }
 
+/* Names of exchanges that are there because the vhost is: the store need not be told. */
+static bool is_predeclared(const struct exchange *exchange)
+{
+    return exchange->name.size == 0 || slice_starts_with(exchange->name, SLICE_LITERAL("amq."));
+}
+
 static void record(struct vhost *vhost, const struct store_record *fact)
 {
     uint64_t lsn = engine_append(vhost->engine, fact);
@@ -96,9 +122,11 @@ struct exchange *vhost_add_exchange(struct vhost *vhost, const struct exchange_s
 {
     struct exchange *exchange = exchange_new(vhost, spec);
     map_add(&vhost->exchanges, exchange->name, exchange);
+    policy_apply_to_exchange(exchange);
+    registry_add(vhost->engine, REGISTRY_EXCHANGE, &exchange->registered);
     vhost->topology++;
     vhost->names++;
-    if (exchange->durable)
+    if (exchange->durable && !is_predeclared(exchange))
         record(vhost, &(struct store_record){.kind = STORE_EXCHANGE_DECLARE, .exchange = exchange});
     return exchange;
 }
@@ -134,13 +162,14 @@ static void delete_exchange(struct vhost *vhost, struct exchange *exchange)
 {
     exchange->deleted = true;
     map_remove(&vhost->exchanges, exchange->name);
-    if (exchange->durable)
+    if (exchange->durable && !is_predeclared(exchange))
         record(vhost, &(struct store_record){.kind = STORE_EXCHANGE_DELETE, .exchange = exchange});
     unbind_destination(vhost, &exchange->bindings_in);
     for (struct list_node *node; (node = list_first(&exchange->bindings_out)) != NULL;)
         unbind(vhost, LIST_ENTRY(node, struct binding, by_source));
     vhost->topology++;
     vhost->names++;
+    registry_remove(vhost->engine, REGISTRY_EXCHANGE, &exchange->registered);
     exchange_free(exchange);
 }
 
@@ -159,6 +188,7 @@ void vhost_delete_exchange(struct vhost *vhost, struct exchange *exchange)
 void vhost_add_queue(struct vhost *vhost, struct queue *queue)
 {
     map_add(&vhost->queues, queue->name, queue);
+    policy_apply_to_queue(queue);
     vhost->names++;
     if (queue->durable)
         record(vhost, &(struct store_record){.kind = STORE_QUEUE_DECLARE, .queue = queue});
@@ -167,6 +197,7 @@ void vhost_add_queue(struct vhost *vhost, struct queue *queue)
 void vhost_remove_queue(struct vhost *vhost, struct queue *queue)
 {
     map_remove(&vhost->queues, queue->name);
+    memset(queue->policies, 0, sizeof queue->policies); /* they may go before the queue does */
     vhost->names++;
     if (queue->durable || queue->paging.is_used)
         record(vhost, &(struct store_record){.kind = STORE_QUEUE_DELETE, .queue = queue});
@@ -189,4 +220,13 @@ void vhost_unbind(struct vhost *vhost, struct binding *binding)
         record(vhost, &(struct store_record){.kind = STORE_UNBIND, .binding = binding});
     unbind(vhost, binding);
     delete_doomed(vhost);
+}
+
+void vhost_unbind_predeclared(struct vhost *vhost)
+{
+    for (size_t i = 0; i < sizeof predeclared / sizeof predeclared[0]; i++) {
+        struct exchange *exchange = vhost_exchange(vhost, slice_from_string(predeclared[i].name));
+        for (struct list_node *node; (node = list_first(&exchange->bindings_out)) != NULL;)
+            vhost_unbind(vhost, LIST_ENTRY(node, struct binding, by_source));
+    }
 }

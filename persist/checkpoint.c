@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "amqp/table.h"
 #include "persist/crc32c.h"
 #include "persist/fact.h"
 #include "persist/inventory_runs.h"
@@ -27,6 +28,7 @@ enum item {
     ITEM_EXCHANGE = 3,
     ITEM_QUEUE = 4, /* and its runs */
     ITEM_BINDING = 5,
+    ITEM_DEFINITION = 6,
 };
 
 /* --- writing ------------------------------------------------------------------------------ */
@@ -115,6 +117,7 @@ void checkpoint_encode(const struct checkpoint *checkpoint, struct inventory *in
         if (queue->declared.size > 0)
             put_queue(out, queue);
     put_facts(out, ITEM_BINDING, &inventory->bindings);
+    put_facts(out, ITEM_DEFINITION, &inventory->definitions);
     uint8_t *crc = out->data + start + AT_CRC;
     put_le32(crc, crc32c(0, slice_of(crc + 4, out->size - start - AT_CRC - 4)));
 }
@@ -128,6 +131,12 @@ static uint32_t count_live(const struct inventory_run *run)
     for (uint32_t i = run->first; i < run->span; i++)
         live += i / 64 >= run->gone_words || (run->gone[i / 64] >> (i % 64) & 1) == 0;
     return live;
+}
+
+static bool first_lives(struct inventory_run *run)
+{
+    struct inventory_place place;
+    return run_next(run, run->base, &place) && place.position == run->base + run->first;
 }
 
 static void get_counts(struct cursor *cursor, struct inventory_run *run)
@@ -169,9 +178,9 @@ static void get_run(struct cursor *cursor, struct inventory *inventory,
         run->gone_words = words;
     }
     run->live = count_live(run);
-    segment->live += run->live;
-    if (run->live != live)
+    if (run->live != live || live > segment->stored - segment->live || !first_lives(run))
         cursor_fail(cursor);
+    segment->live += run->live;
     get_counts(cursor, run);
 }
 
@@ -199,17 +208,30 @@ static void get_queue(struct cursor *cursor, struct inventory *inventory)
         cursor_fail(cursor);
 }
 
-static void get_segment(struct cursor *cursor, struct inventory *inventory, uint64_t *last)
+/* None is behind the checkpoint's place, which is in segment MOST. */
+static void get_segment(struct cursor *cursor, struct inventory *inventory, uint64_t most)
 {
     uint64_t number = bytes_u64(cursor);
-    if (cursor->failed || number <= *last) {
+    uint32_t stored = bytes_u32(cursor);
+    uint64_t needs_from = bytes_u64(cursor);
+    uint64_t last = inventory->segment_count > 0
+                        ? inventory->segments[inventory->segment_count - 1]->number
+                        : 0;
+    if (cursor->failed || number <= last || number > most || needs_from > number) {
         cursor_fail(cursor);
         return;
     }
     struct inventory_segment *segment = inventory_add_segment(inventory, number);
-    segment->stored = bytes_u32(cursor);
-    segment->needs_from = bytes_u64(cursor);
-    *last = number;
+    segment->stored = stored;
+    segment->needs_from = needs_from;
+}
+
+static void get_last_queue(struct cursor *cursor, struct inventory *inventory)
+{
+    uint64_t last = bytes_u64(cursor);
+    if (last < inventory->last_queue_id)
+        cursor_fail(cursor);
+    inventory->last_queue_id = last;
 }
 
 static void get_fact(struct cursor *cursor, struct map *map, enum store_record_kind kind)
@@ -223,16 +245,27 @@ static void get_fact(struct cursor *cursor, struct map *map, enum store_record_k
         inventory_add_fact(map, lsn, key, payload);
 }
 
-static void get_items(struct cursor *cursor, struct inventory *inventory)
+static void get_definition(struct cursor *cursor, struct inventory *inventory)
 {
-    uint64_t last_segment = 0;
+    struct fact fact;
+    uint64_t lsn = bytes_u64(cursor);
+    struct slice key = bytes_string(cursor), value = bytes_string(cursor);
+    if (cursor->failed || fact_decode(STORE_UNDEFINE, key, &fact) < 0 ||
+        table_validate(value) != TABLE_OK)
+        cursor_fail(cursor);
+    else
+        inventory_add_fact(&inventory->definitions, lsn, key, value);
+}
+
+static void get_items(struct cursor *cursor, struct inventory *inventory, uint64_t most)
+{
     while (cursor_left(cursor) > 0) {
         switch (cursor_u8(cursor)) {
         case ITEM_LAST_QUEUE:
-            inventory->last_queue_id = bytes_u64(cursor);
+            get_last_queue(cursor, inventory);
             break;
         case ITEM_SEGMENT:
-            get_segment(cursor, inventory, &last_segment);
+            get_segment(cursor, inventory, most);
             break;
         case ITEM_EXCHANGE:
             get_fact(cursor, &inventory->exchanges, STORE_EXCHANGE_DECLARE);
@@ -243,10 +276,20 @@ static void get_items(struct cursor *cursor, struct inventory *inventory)
         case ITEM_BINDING:
             get_fact(cursor, &inventory->bindings, STORE_BIND);
             break;
+        case ITEM_DEFINITION:
+            get_definition(cursor, inventory);
+            break;
         default:
             cursor_fail(cursor);
         }
     }
+}
+
+/* May a record stand at LSN? */
+static bool is_place(uint64_t lsn)
+{
+    return lsn_segment(lsn) > 0 && lsn_offset(lsn) >= SEGMENT_HEADER_BYTES &&
+           lsn % RECORD_ALIGNMENT == 0;
 }
 
 int checkpoint_decode(struct checkpoint *checkpoint, struct inventory *inventory, struct slice file)
@@ -261,12 +304,11 @@ int checkpoint_decode(struct checkpoint *checkpoint, struct inventory *inventory
                                       .epoch = get_le32(file.data + AT_EPOCH),
                                       .bytes = file.size};
     memcpy(checkpoint->node_id, file.data + AT_NODE, NODE_ID_BYTES);
-    if (lsn_offset(checkpoint->lsn) < SEGMENT_HEADER_BYTES ||
-        checkpoint->lsn % RECORD_ALIGNMENT != 0)
+    if (!is_place(checkpoint->lsn))
         return -EBADMSG;
     inventory->epoch = checkpoint->epoch;
     struct cursor cursor = cursor_of(slice_of(file.data + FRONT_BYTES, file.size - FRONT_BYTES));
-    get_items(&cursor, inventory);
+    get_items(&cursor, inventory, lsn_segment(checkpoint->lsn));
     return cursor.failed ? -EBADMSG : 0;
 }
 

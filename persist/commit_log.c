@@ -15,6 +15,7 @@
 #include "server/base/mem.h"
 
 #define COPY_BYTES (1u << 20)
+#define HELD_MAX   (64u * 1024) /* bytes that nobody waits for and that are held all the same */
 
 /* --- filling a batch: the engine's side --------------------------------------------------- */
 
@@ -105,26 +106,52 @@ uint64_t commit_log_append(struct commit_log *log, uint8_t type, struct slice a,
     return commit_log_append_lazy(log, type, a, b);
 }
 
-/* Makes the batch that was filled the writer's, if that is free. */
+/* Makes the batch that was filled the writer's, if that is free; with the lock held. */
 static void hand_over(struct commit_log *log)
 {
-    if (log->pending != NULL || log->filling->piece_count == 0)
+    if (log->filling->piece_count == 0)
+        return;
+    log->is_refused = log->pending != NULL;
+    if (log->is_refused)
         return;
     log->pending = log->filling;
     log->filling = log->spare != NULL ? log->spare : new_batch();
     log->spare = NULL;
-    pthread_cond_signal(&log->wake);
+}
+
+/* Writes what was filled, here and now. */
+static void flush_threadless(struct commit_log *log)
+{
+    pthread_mutex_lock(&log->lock);
+    hand_over(log);
+    if (log->pending != NULL && commit_log_work(log, log->pending))
+        log->pending = NULL;
+    pthread_mutex_unlock(&log->lock);
+}
+
+void commit_log_flush_lazy(struct commit_log *log)
+{
+    if (log->threadless) {
+        flush_threadless(log);
+        return;
+    }
+    if (log->filling->piece_count == 0)
+        return;
+    pthread_mutex_lock(&log->lock);
+    hand_over(log);
+    pthread_mutex_unlock(&log->lock);
+    pthread_cond_signal(&log->wake); /* without the lock, which is the first thing that it takes */
 }
 
 void commit_log_flush(struct commit_log *log)
 {
-    if (log->filling->piece_count == 0 && !log->threadless)
-        return;
-    pthread_mutex_lock(&log->lock);
-    hand_over(log);
-    if (log->threadless && log->pending != NULL && commit_log_work(log, log->pending))
-        log->pending = NULL;
-    pthread_mutex_unlock(&log->lock);
+    if (log->threadless || log->filling->is_awaited || log->filling->bytes.size >= HELD_MAX)
+        commit_log_flush_lazy(log);
+}
+
+bool commit_log_is_holding(const struct commit_log *log)
+{
+    return log->filling->piece_count > 0 && !log->filling->is_awaited;
 }
 
 /* --- what is known ------------------------------------------------------------------------ */

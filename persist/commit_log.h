@@ -27,7 +27,8 @@ struct commit_log_config {
                                           the system's memory only. Not above end_lsn */
     struct keeper *keeper;             /* borrowed: is given what is durable; or NULL */
     void (*on_durable)(void *context); /* from the writer's thread, when durable_lsn has moved, the
-                                          log has failed, or the disk is full */
+                                          log has failed, the disk is full, or a flush found the
+                                          writer at work and is to be repeated */
     void *context;
 };
 
@@ -49,8 +50,15 @@ uint64_t commit_log_append(struct commit_log *log, uint8_t type, struct slice a,
 uint64_t commit_log_append_lazy(struct commit_log *log, uint8_t type, struct slice a,
                                 struct slice b);
 
-/* Hands what was appended to the writer, if that is free; else when it is, at a later flush. */
+/* Hands what was appended to the writer, if that is free; else when it is, at a later flush. What
+ * nobody waits for is held, so that it can go with something that is waited for. */
 void commit_log_flush(struct commit_log *log);
+
+/* Is something held? Then commit_log_flush_lazy is to be called, a few milliseconds later. */
+bool commit_log_is_holding(const struct commit_log *log);
+
+/* As commit_log_flush, of all that was appended. */
+void commit_log_flush_lazy(struct commit_log *log);
 
 /* Records with an LSN up to this are on the device. */
 uint64_t commit_log_durable_lsn(struct commit_log *log);

@@ -54,6 +54,7 @@ struct commit_log {
     struct batch *pending; /* for the writer; empty: it is free */
     struct batch *spare;   /* came back from the writer */
     bool writing, stopping, full;
+    bool is_refused; /* a flush found the writer at work: the engine waits to hear of its end */
     uint64_t durable_lsn, durable_end;
     int failure;
     struct commit_log_counters counters;

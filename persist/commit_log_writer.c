@@ -288,10 +288,14 @@ void *commit_log_run_writer(void *context)
         }
         if (log->full && !log->stopping)
             wait_for_work(log);
+        uint64_t durable_lsn = log->durable_lsn;
         if (log->pending == NULL)
             commit_log_work_off(log);
         else if (commit_log_work(log, log->pending))
             log->pending = NULL;
+        if (log->durable_lsn == durable_lsn && log->failure == 0 && !log->full && !log->is_refused)
+            continue; /* nobody has waited for that */
+        log->is_refused = false;
         pthread_mutex_unlock(&log->lock);
         log->on_durable(log->context);
         pthread_mutex_lock(&log->lock);

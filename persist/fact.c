@@ -48,6 +48,15 @@ static void put_binding(const struct binding *binding, struct buf *out)
     bytes_put_string(out, binding->arguments);
 }
 
+/* One that ends what was defined is the front of the other. */
+static void put_definition(const struct store_record *record, struct buf *out)
+{
+    buf_u8(out, (uint8_t)record->definition->kind);
+    bytes_put_string(out, record->definition->key);
+    if (record->kind == STORE_DEFINE)
+        bytes_put_string(out, record->definition->value);
+}
+
 void fact_encode_target(uint64_t queue, uint64_t position, struct buf *out)
 {
     bytes_put_u64(out, queue);
@@ -102,6 +111,10 @@ void fact_encode(const struct store_record *record, struct buf *out)
     case STORE_BIND:
     case STORE_UNBIND:
         put_binding(record->binding, out);
+        break;
+    case STORE_DEFINE:
+    case STORE_UNDEFINE:
+        put_definition(record, out);
         break;
     case STORE_TX_BEGIN:
     case STORE_TX_COMMIT:
@@ -171,6 +184,14 @@ static void get_declaration(struct cursor *cursor, struct fact *fact)
     fact->arguments = get_table(cursor);
 }
 
+static void get_definition(struct cursor *cursor, struct fact *fact)
+{
+    fact->definition = (enum definition_kind)cursor_u8(cursor);
+    fact->key = bytes_string(cursor);
+    if (fact->kind == STORE_DEFINE)
+        fact->value = get_table(cursor);
+}
+
 int fact_decode(enum store_record_kind kind, struct slice payload, struct fact *fact)
 {
     struct cursor cursor = cursor_of(payload);
@@ -210,6 +231,10 @@ int fact_decode(enum store_record_kind kind, struct slice payload, struct fact *
     case STORE_BIND:
     case STORE_UNBIND:
         get_binding(&cursor, fact);
+        break;
+    case STORE_DEFINE:
+    case STORE_UNDEFINE:
+        get_definition(&cursor, fact);
         break;
     case STORE_TX_BEGIN:
     case STORE_TX_COMMIT:

@@ -7,6 +7,7 @@
 #ifndef STOATMQ_PERSIST_FACT_H
 #define STOATMQ_PERSIST_FACT_H
 
+#include "exchange/definition.h"
 #include "exchange/store.h"
 #include "server/base/buf.h"
 
@@ -36,6 +37,8 @@ struct fact {
     struct slice exchange, properties, body; /* MESSAGE; the body: what is behind its parts */
     uint32_t body_bytes;                     /* MESSAGE: all of it, with its parts */
     uint64_t parts_lsn;                      /* MESSAGE: of the first of its parts, or 0 */
+    enum definition_kind definition;         /* DEFINE, UNDEFINE */
+    struct slice key, value;                 /* the same; the value: a table, DEFINE */
     uint32_t target_count;                   /* MESSAGE */
     struct slice targets;                    /* read with fact_target */
 };

@@ -2,8 +2,7 @@
  *
  * Design notes. Records between TX_BEGIN and TX_COMMIT wait for the latter, without the bodies of
  * messages; without it they never happened. A record about something that is gone (a settle in a
- * deleted queue, a binding of a deleted exchange) says what is so already, and is passed over. A
- * binding dies with its ends: it is younger than both, or it is stale.
+ * deleted queue) says what is so already, and is passed over.
  */
 #include "persist/inventory.h"
 
@@ -11,6 +10,7 @@
 
 #include "persist/fact.h"
 #include "persist/inventory_runs.h"
+#include "persist/inventory_topology.h"
 #include "server/base/cursor.h"
 #include "server/base/mem.h"
 
@@ -165,7 +165,7 @@ static int message_stored(struct inventory *inventory, const struct fact *fact, 
         struct inventory_queue *queue = inventory_find(inventory, id);
         if (queue == NULL || queue->declared.size == 0)
             continue;
-        if (position < queue->next_position)
+        if (position < queue->next_position || position == UINT64_MAX)
             return -EBADMSG;
         (void)runs_put(&queue->stored, queue, segment, position);
         queue->next_position = position + 1;
@@ -269,94 +269,6 @@ uint64_t inventory_undelivered(const struct inventory *inventory,
                : queue->next_position;
 }
 
-/* --- topology ----------------------------------------------------------------------------- */
-
-void inventory_add_fact(struct map *map, uint64_t lsn, struct slice key, struct slice payload)
-{
-    if (map_get(map, key) != NULL)
-        return;
-    struct inventory_fact *fact = mem_alloc(sizeof *fact + key.size + payload.size);
-    fact->lsn = lsn;
-    fact->key_bytes = (uint32_t)key.size;
-    fact->payload_bytes = (uint32_t)payload.size;
-    memcpy(fact->bytes, key.data, key.size);
-    if (payload.size > 0)
-        memcpy(fact->bytes + key.size, payload.data, payload.size);
-    map_add(map, slice_of(fact->bytes, key.size), fact);
-}
-
-/* The key of exchange NAME: its vhost's name, a zero, its own. */
-static struct slice exchange_key(struct slice vhost, struct slice name, struct buf *room)
-{
-    room->size = 0;
-    buf_bytes(room, vhost);
-    buf_u8(room, 0);
-    buf_bytes(room, name);
-    return buf_slice(room);
-}
-
-static void exchange_declared_or_deleted(struct inventory *inventory, const struct fact *fact,
-                                         uint64_t lsn, struct slice payload)
-{
-    struct buf room = {0};
-    struct slice key = exchange_key(fact->vhost, fact->name, &room);
-    if (fact->kind == STORE_EXCHANGE_DECLARE)
-        inventory_add_fact(&inventory->exchanges, lsn, key, payload);
-    else
-        mem_free(map_remove(&inventory->exchanges, key));
-    buf_fini(&room);
-}
-
-/* Is the exchange NAME there, and was it before LSN? The predeclared ones always were. */
-static bool is_older(const struct inventory *inventory, struct slice vhost, struct slice name,
-                     uint64_t lsn)
-{
-    struct buf room = {0};
-    const struct inventory_fact *exchange = map_get(&inventory->exchanges,
-                                                    exchange_key(vhost, name, &room));
-    buf_fini(&room);
-    if (exchange == NULL)
-        return name.size == 0 || slice_starts_with(name, SLICE_LITERAL("amq."));
-    return exchange->lsn < lsn;
-}
-
-static bool is_stale(struct inventory *inventory, const struct inventory_fact *binding)
-{
-    struct fact fact;
-    if (fact_decode(STORE_BIND, slice_of(binding->bytes, binding->key_bytes), &fact) < 0 ||
-        !is_older(inventory, fact.vhost, fact.name, binding->lsn))
-        return true;
-    if (fact.flags & FACT_TO_EXCHANGE)
-        return !is_older(inventory, fact.vhost, fact.destination, binding->lsn);
-    return inventory_find(inventory, fact.queue) == NULL;
-}
-
-static void bound_or_unbound(struct inventory *inventory, enum store_record_kind kind, uint64_t lsn,
-                             struct slice payload)
-{
-    struct inventory_fact *there = map_get(&inventory->bindings, payload);
-    if (there != NULL && (kind == STORE_UNBIND || is_stale(inventory, there)))
-        mem_free(map_remove(&inventory->bindings, payload));
-    if (kind == STORE_BIND)
-        inventory_add_fact(&inventory->bindings, lsn, payload, SLICE_EMPTY);
-}
-
-void inventory_drop_stale(struct inventory *inventory)
-{
-    struct inventory_fact **stale = mem_alloc(inventory->bindings.count * sizeof *stale + 1);
-    size_t count = 0;
-    uint32_t position = 0;
-    for (struct inventory_fact *binding;
-         (binding = map_next(&inventory->bindings, &position)) != NULL;)
-        if (is_stale(inventory, binding))
-            stale[count++] = binding;
-    for (size_t i = 0; i < count; i++) {
-        map_remove(&inventory->bindings, slice_of(stale[i]->bytes, stale[i]->key_bytes));
-        mem_free(stale[i]);
-    }
-    mem_free(stale);
-}
-
 /* --- records ------------------------------------------------------------------------------ */
 
 static int apply_fact(struct inventory *inventory, const struct fact *fact, uint64_t lsn,
@@ -385,11 +297,15 @@ static int apply_fact(struct inventory *inventory, const struct fact *fact, uint
         break;
     case STORE_EXCHANGE_DECLARE:
     case STORE_EXCHANGE_DELETE:
-        exchange_declared_or_deleted(inventory, fact, lsn, payload);
+        topology_exchange(inventory, fact, lsn, payload);
         break;
     case STORE_BIND:
     case STORE_UNBIND:
-        bound_or_unbound(inventory, fact->kind, lsn, payload);
+        topology_binding(inventory, fact->kind, lsn, payload);
+        break;
+    case STORE_DEFINE:
+    case STORE_UNDEFINE:
+        topology_definition(inventory, fact, lsn, payload);
         break;
     case STORE_TX_BEGIN:
     case STORE_TX_COMMIT:
@@ -492,22 +408,13 @@ void inventory_init(struct inventory *inventory)
     *inventory = (struct inventory){0};
 }
 
-static void free_facts(struct map *map)
-{
-    uint32_t position = 0;
-    for (struct inventory_fact *fact; (fact = map_next(map, &position)) != NULL;)
-        mem_free(fact);
-    map_fini(map);
-}
-
 void inventory_fini(struct inventory *inventory)
 {
     uint32_t position = 0;
     for (struct inventory_queue *queue; (queue = map_next(&inventory->queues, &position)) != NULL;)
         free_queue(queue);
     map_fini(&inventory->queues);
-    free_facts(&inventory->exchanges);
-    free_facts(&inventory->bindings);
+    topology_fini(inventory);
     for (size_t i = 0; i < inventory->segment_count; i++)
         mem_free(inventory->segments[i]);
     mem_free(inventory->segments);

@@ -57,7 +57,7 @@ struct inventory_queue {
     struct inventory_runs stored, paged;
 };
 
-/* Something that was declared: an exchange or a binding. */
+/* Something that was declared or defined: an exchange, a binding, a definition. */
 struct inventory_fact {
     uint64_t lsn;
     uint32_t key_bytes, payload_bytes;
@@ -65,8 +65,9 @@ struct inventory_fact {
 };
 
 struct inventory {
-    struct map queues;                   /* id -> struct inventory_queue */
-    struct map exchanges, bindings;      /* -> struct inventory_fact */
+    struct map queues;              /* id -> struct inventory_queue */
+    struct map exchanges, bindings; /* -> struct inventory_fact */
+    struct map definitions;         /* the same: the payload that would end it, and the value */
     struct inventory_segment **segments; /* by number, ascending */
     size_t segment_count, segment_capacity;
     uint64_t last_queue_id;

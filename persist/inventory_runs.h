@@ -7,7 +7,7 @@
 
 #include "persist/inventory.h"
 
-#define RUN_SPAN_MAX (1u << 24) /* positions of a run; one that holds more is several */
+#define RUN_SPAN_MAX (SEGMENT_BYTES / 4) /* positions of a run; one that holds more is several */
 
 /* A new, empty run at the index AT of RUNS. */
 struct inventory_run *runs_insert(struct inventory_runs *runs, uint32_t at,

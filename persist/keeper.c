@@ -15,9 +15,11 @@
 #include "server/base/log.h"
 #include "server/base/mem.h"
 
-#define WAITING_MAX (64u << 20) /* bytes to be followed at which the writer waits */
-#define BUFFER_MAX  (8u << 20)  /* of a batch that is kept for another */
-#define RETRY_MS    500         /* between attempts to make a file on a full disk */
+#define WAITING_MAX  (64u << 20)  /* bytes to be followed at which the writer waits */
+#define BUFFER_MAX   (8u << 20)   /* of a batch that is kept for another */
+#define RETRY_MS     500          /* between attempts to make a file on a full disk */
+#define GATHER_MS    20           /* small batches may wait so long, */
+#define GATHER_BYTES (64u * 1024) /* unless they are so much */
 
 /* --- following the log -------------------------------------------------------------------- */
 
@@ -96,19 +98,37 @@ static void work_off(struct keeper *keeper, struct keeper_batch *batches)
     }
 }
 
-/* Waits until there is something to do; a full disk is tried again after a while. */
-static void wait_for_work(struct keeper *keeper)
+/* Is there nothing but a few small batches? With the lock held. */
+static bool may_gather(const struct keeper *keeper)
 {
-    if (!keeper->full) {
-        pthread_cond_wait(&keeper->wake, &keeper->lock);
-        return;
-    }
+    return keeper->batches != NULL && keeper->waiting_bytes < GATHER_BYTES &&
+           keeper->fetches == NULL && !keeper->full && !keeper->stopping;
+}
+
+/* Waits to be woken, but no longer than MS; with the lock held. */
+static void wait_ms(struct keeper *keeper, unsigned ms)
+{
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += RETRY_MS * 1000000;
+    until.tv_nsec += (long)ms * 1000000;
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
     (void)pthread_cond_timedwait(&keeper->wake, &keeper->lock, &until);
+}
+
+/* Waits until there is something to do; a full disk is tried again after a while. Small batches are
+ * let gather: to be woken for each would take a processor from whoever waits for its confirm. */
+static void wait_for_work(struct keeper *keeper)
+{
+    if (keeper->full)
+        wait_ms(keeper, RETRY_MS);
+    else
+        pthread_cond_wait(&keeper->wake, &keeper->lock);
+    if (!may_gather(keeper))
+        return;
+    keeper->gathering = true;
+    wait_ms(keeper, GATHER_MS);
+    keeper->gathering = false;
 }
 
 /* Does the most urgent thing, with the lock held, which is let go meanwhile; false: there was
@@ -179,7 +199,8 @@ void keeper_give(struct keeper *keeper, struct buf *bytes)
     keeper->waiting_bytes += batch->bytes.size;
     *keeper->batches_end = batch;
     keeper->batches_end = &batch->next;
-    pthread_cond_signal(&keeper->wake);
+    if (!keeper->gathering || !may_gather(keeper))
+        pthread_cond_signal(&keeper->wake);
     pthread_mutex_unlock(&keeper->lock);
     if (keeper->threadless)
         run_threadless(keeper);

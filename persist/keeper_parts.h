@@ -81,6 +81,7 @@ struct keeper {
     struct keeper_move *moves, **moves_end;
     uint64_t claimed, prepared; /* segments: that the writer has begun; whose file is there */
     bool stopping, full, tight;
+    bool gathering; /* waits for more than small batches */
     struct keeper_counters counters;
 };
 

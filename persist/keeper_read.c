@@ -65,13 +65,14 @@ const struct segment_index *keeper_index(struct keeper *keeper, uint64_t segment
     if (segment_index_read(index, keeper->io, segment) == 0)
         return index;
     struct index_builder builder = {0};
+    uint64_t at = segment_first_lsn(segment);
     *status = segment_reader_collect(&keeper->reader, segment, segment_first_lsn(segment + 1),
-                                     &builder);
+                                     &builder, &at);
     if (*status == 0) {
         segment_index_build(index, &builder);
         segment_index_write(index, keeper->io);
     } else {
-        keeper_complain(segment_first_lsn(segment), *status);
+        keeper_complain(at, *status);
     }
     index_builder_fini(&builder);
     return *status == 0 ? index : NULL;
@@ -185,11 +186,13 @@ static uint32_t read_all(struct keeper *keeper, uint64_t queue_id, struct wanted
 {
     uint64_t got = 0;
     uint32_t i = 0, located = 0, together = 0;
+    bool is_told = false;
     for (; i < count && (i == 0 || got < bytes); i++) {
         if (i == located) {
             uint32_t here = same_segment(wanted, i, count);
             answer->status = find_in_segment(keeper, wanted[i].place.run->segment->number, queue_id,
                                              wanted + i, here);
+            is_told = answer->status < 0; /* by keeper_index, with the place */
             located += here;
         }
         uint32_t ahead = 0;
@@ -202,10 +205,11 @@ static uint32_t read_all(struct keeper *keeper, uint64_t queue_id, struct wanted
         if (answer->status == 0)
             answer->status = read_one(keeper, queue_id, &wanted[i], ahead, &answer->entries[i]);
         if (answer->status < 0) {
-            keeper_complain(wanted[i].lsn != 0
-                                ? wanted[i].lsn
-                                : segment_first_lsn(wanted[i].place.run->segment->number),
-                            answer->status);
+            if (!is_told)
+                keeper_complain(wanted[i].lsn != 0
+                                    ? wanted[i].lsn
+                                    : segment_first_lsn(wanted[i].place.run->segment->number),
+                                answer->status);
             break;
         }
         got += answer->entries[i].message->body_bytes;

@@ -57,21 +57,22 @@ static bool is_in_segment(const struct checkpoint *checkpoint)
 /* The index of the segment in which the checkpoint stands begins before it. */
 static int begin_index(struct io *io, struct recovery *recovery)
 {
-    uint64_t lsn = recovery->checkpoint.lsn;
+    uint64_t lsn = recovery->checkpoint.lsn, at = segment_first_lsn(lsn_segment(lsn));
     struct segment_reader reader;
     if (!is_in_segment(&recovery->checkpoint))
         return 0;
     segment_reader_init(&reader, io);
-    int status = segment_reader_collect(&reader, lsn_segment(lsn), lsn, &recovery->inventory.index);
+    int status = segment_reader_collect(&reader, lsn_segment(lsn), lsn, &recovery->inventory.index,
+                                        &at);
     segment_reader_fini(&reader);
     if (status == 0)
         return 0;
-    return FAILED(recovery, status,
-                  "segment %" PRIu64 " cannot be read up to offset %" PRIu32
+    return FAILED(recovery, status == -ENOENT ? -EBADMSG : status,
+                  "segment %" PRIu64 ", offset %" PRIu32
                   ": %s; restore the file from a copy or a mirror",
-                  lsn_segment(lsn), lsn_offset(lsn),
+                  lsn_segment(at), lsn_offset(at),
                   status == -EBADMSG  ? "a record is damaged"
-                  : status == -ENOENT ? "it is missing"
+                  : status == -ENOENT ? "the file is missing"
                                       : strerror(-status));
 }
 
@@ -210,8 +211,7 @@ static void declare_queue(struct recovery *recovery, struct engine *engine,
     queue->next_position = stored->next_position;
     queue->recovered_below = inventory_undelivered(&recovery->inventory, stored);
     if (inventory_next(stored, 0, &first))
-        queue_restore_cold(queue, first.position, stored->next_position, stored->live,
-                           stored->bytes);
+        queue_restore(queue, first.position, stored->next_position, stored->live, stored->bytes);
     recovery->queues++;
     recovery->messages += stored->live;
 }
@@ -233,6 +233,24 @@ static void bind(struct engine *engine, const struct map *queues, const struct f
         (void)vhost_bind(vhost, &spec);
 }
 
+static void restore_definitions(struct engine *engine, const struct inventory *inventory)
+{
+    if (inventory->definitions.count == 0)
+        return;
+    engine_forget_defaults(engine);
+    for (uint8_t kind = 1; kind < DEFINITION_KIND_COUNT; kind++) {
+        uint32_t position = 0;
+        for (const struct inventory_fact *definition;
+             (definition = map_next(&inventory->definitions, &position)) != NULL;) {
+            struct fact fact;
+            if (fact_decode(STORE_UNDEFINE, slice_of(definition->bytes, definition->key_bytes),
+                            &fact) == 0 &&
+                fact.definition == kind)
+                engine_restore_definition(engine, kind, fact.key, payload_of(definition));
+        }
+    }
+}
+
 /* The queues there are now, by number. */
 static void index_queues(struct engine *engine, struct map *queues)
 {
@@ -250,6 +268,7 @@ static void tell_engine(struct recovery *recovery, struct engine *engine)
     struct map queues = {0};
     uint32_t position = 0;
     inventory_drop_stale(inventory);
+    restore_definitions(engine, inventory);
     each_exchange(engine, inventory, declare_exchange);
     for (const struct inventory_queue *queue;
          (queue = map_next(&inventory->queues, &position)) != NULL;)

@@ -191,13 +191,14 @@ int segment_reader_message(struct segment_reader *reader, uint64_t lsn, uint32_t
 /* --- an index ----------------------------------------------------------------------------- */
 
 int segment_reader_collect(struct segment_reader *reader, uint64_t segment, uint64_t end_lsn,
-                           struct index_builder *builder)
+                           struct index_builder *builder, uint64_t *at_lsn)
 {
     index_builder_begin(builder, segment);
     for (uint64_t lsn = segment_first_lsn(segment); lsn < end_lsn;) {
         struct record record;
         struct fact fact;
         int status = segment_reader_record(reader, lsn, WINDOW_MAX, &record);
+        *at_lsn = lsn;
         if (status < 0)
             return status;
         if (record.type == RECORD_END)

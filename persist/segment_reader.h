@@ -44,8 +44,9 @@ int segment_reader_message(struct segment_reader *reader, uint64_t lsn, uint32_t
     __attribute__((warn_unused_result));
 
 /* Collects what an index of SEGMENT holds from the segment itself, up to its END or END_LSN. 0 or
- * as above. */
+ * as above; AT_LSN is then where the record should be that cannot be read. */
 int segment_reader_collect(struct segment_reader *reader, uint64_t segment, uint64_t end_lsn,
-                           struct index_builder *builder) __attribute__((warn_unused_result));
+                           struct index_builder *builder, uint64_t *at_lsn)
+    __attribute__((warn_unused_result));
 
 #endif

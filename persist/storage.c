@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "exchange/definition.h"
 #include "server/base/crypto.h"
 #include "server/base/log.h"
 
@@ -80,6 +81,7 @@ int storage_open(struct storage *storage, const char *path, struct engine *engin
     if (status < 0)
         (void)FAILED(error, error_size, status, "the log in %s is refused: %s", path,
                      recovery.scan.error);
+    bool has_definitions = recovery.inventory.definitions.count > 0;
     if (status == 0) {
         status = open_log(storage, &recovery, on_durable, context);
         if (status < 0)
@@ -89,6 +91,8 @@ int storage_open(struct storage *storage, const char *path, struct engine *engin
     if (status == 0) {
         store_log_init(&storage->store, storage->log, storage->keeper);
         engine->store = &storage->store.store;
+        if (!has_definitions)
+            (void)engine_define_defaults(engine);
         log_recovered(&recovery);
     } else {
         io_posix_fini(&storage->io);

@@ -5,14 +5,11 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include "exchange/session.h"
 #include "server/alarms.h"
 #include "server/base/log.h"
 #include "server/base/mem.h"
-#include "server/net/listener.h"
 
 #define LINGER_MS   3000  /* how long we wait for a client to close after us */
 #define CLOSE_OK_MS 10000 /* how long we wait for close-ok */
@@ -22,52 +19,20 @@
 #define ALARM_READ_BYTES 8192
 #define OUTPUT_PAUSES_AT 4 /* times the output limit: replies nobody reads; then input waits */
 
-static void on_ready(struct watch *watch, int events);
+static void on_opened(struct transport *transport);
+static void on_ready(struct transport *transport, int events);
+static void on_failed(struct transport *transport, const char *reason);
+
+static const struct transport_hooks hooks = {on_opened, on_ready, on_failed};
+
+static struct connection *connection_of(struct transport *transport)
+{
+    return (struct connection *)(void *)transport;
+}
+
+static void update_watch(struct connection *connection);
 
 /* --- beginning and end ----------------------------------------------------------------------- */
-
-static void open_session(struct connection *connection, int fd)
-{
-    char peer[ADDRESS_TEXT_BYTES], own[ADDRESS_TEXT_BYTES], name[2 * ADDRESS_TEXT_BYTES + 8];
-    address_text(fd, true, peer);
-    address_text(fd, false, own);
-    snprintf(name, sizeof name, "%s -> %s", peer, own);
-    log_debug("connection_accepted", LOG_STR("connection", name));
-    const struct worker *worker = connection->worker;
-    connection_apply(
-        connection,
-        &(struct command){.kind = COMMAND_SESSION_OPEN,
-                          .open = {.sink = worker->port->sink,
-                                   .connection = connection,
-                                   .name = slice_from_string(name),
-                                   .from_loopback = address_is_loopback(fd),
-                                   .unwritten_max = worker->settings->output_buffer_limit}});
-}
-
-struct connection *connection_new(struct worker *worker, int fd)
-{
-    struct connection *connection = mem_zalloc(sizeof *connection);
-    int on = worker->settings->tcp_nodelay;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    connection->worker = worker;
-    int status = watch_open(&connection->watch, &worker->loop, fd, UV_READABLE, on_ready);
-    if (status < 0) {
-        log_error("connection_refused", LOG_STR("reason", uv_strerror(status)));
-        close(fd);
-        mem_free(connection);
-        return NULL;
-    }
-    connection->phase = CONNECTION_HEADER;
-    connection->frame_max = worker->settings->initial_frame_max;
-    connection->opened_ms = connection->read_ms = connection->written_ms = loop_now_ms(
-        &worker->loop);
-    output_init(&connection->output, &worker->loop.chunks);
-    connection->session = session_new();
-    list_append(&worker->connections, &connection->by_worker);
-    worker->connection_count++;
-    open_session(connection, fd);
-    return connection;
-}
 
 static void free_when_over(struct connection *connection)
 {
@@ -84,6 +49,63 @@ static void free_when_over(struct connection *connection)
     mem_free(connection);
 }
 
+static void open_session(struct connection *connection)
+{
+    char peer[ADDRESS_TEXT_BYTES], own[ADDRESS_TEXT_BYTES], name[2 * ADDRESS_TEXT_BYTES + 8];
+    union address peer_address, own_address;
+    transport_addresses(&connection->transport, &peer_address, &own_address);
+    address_text(&peer_address, peer);
+    address_text(&own_address, own);
+    snprintf(name, sizeof name, "%s -> %s", peer, own);
+    log_debug("connection_accepted", LOG_STR("connection", name));
+    const struct worker *worker = connection->worker;
+    connection->session = session_new();
+    connection->session_gone = false;
+    connection_apply(
+        connection,
+        &(struct command){.kind = COMMAND_SESSION_OPEN,
+                          .open = {.sink = worker->port->sink,
+                                   .connection = connection,
+                                   .name = slice_from_string(name),
+                                   .from_loopback = address_is_loopback(&peer_address),
+                                   .unwritten_max = worker->settings->output_buffer_limit}});
+}
+
+static void on_opened(struct transport *transport)
+{
+    struct connection *connection = connection_of(transport);
+    connection->phase = CONNECTION_HEADER;
+    connection->opened_ms = connection->read_ms = connection->written_ms = loop_now_ms(
+        &connection->worker->loop);
+    open_session(connection);
+    update_watch(connection);
+}
+
+static void on_failed(struct transport *transport, const char *reason)
+{
+    connection_drop(connection_of(transport), reason);
+}
+
+void connection_new(struct worker *worker, int fd, const struct transport_options *options)
+{
+    struct connection *connection = mem_zalloc(sizeof *connection);
+    int on = worker->settings->tcp_nodelay;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    connection->worker = worker;
+    connection->session_gone = true;
+    connection->frame_max = worker->settings->initial_frame_max;
+    output_init(&connection->output, &worker->loop.chunks);
+    list_append(&worker->connections, &connection->by_worker);
+    worker->connection_count++;
+    int status = transport_start(&connection->transport, &worker->loop, fd, options, &hooks);
+    if (status < 0) {
+        log_error("connection_refused", LOG_STR("reason", uv_strerror(status)));
+        connection->phase = CONNECTION_DEAD;
+        connection->socket_closed = true;
+        free_when_over(connection);
+    }
+}
+
 void connection_session_gone(struct connection *connection)
 {
     connection->session_gone = true;
@@ -91,9 +113,9 @@ void connection_session_gone(struct connection *connection)
     free_when_over(connection);
 }
 
-static void on_socket_closed(struct watch *watch)
+static void on_socket_closed(struct transport *transport)
 {
-    struct connection *connection = (struct connection *)(void *)watch;
+    struct connection *connection = connection_of(transport);
     connection->socket_closed = true;
     free_when_over(connection);
 }
@@ -115,9 +137,10 @@ void connection_drop(struct connection *connection, const char *reason)
     if (list_node_is_linked(&connection->held))
         list_remove(&connection->held);
     output_fini(&connection->output);
-    watch_close(&connection->watch, on_socket_closed);
-    connection_apply(connection,
-                     &(struct command){.kind = COMMAND_SESSION_CLOSE, .close_reason = reason});
+    transport_close(&connection->transport, on_socket_closed);
+    if (!connection->session_gone)
+        connection_apply(connection,
+                         &(struct command){.kind = COMMAND_SESSION_CLOSE, .close_reason = reason});
 }
 
 void connection_linger(struct connection *connection)
@@ -168,9 +191,9 @@ static bool wants_input(const struct connection *connection)
 
 static void update_watch(struct connection *connection)
 {
-    watch_set(&connection->watch, (wants_input(connection) ? UV_READABLE : 0) |
-                                      (connection->blocked ? UV_DISCONNECT : 0) |
-                                      (connection->output.bytes > 0 ? UV_WRITABLE : 0));
+    transport_wish(&connection->transport, (wants_input(connection) ? UV_READABLE : 0) |
+                                               (connection->blocked ? UV_DISCONNECT : 0) |
+                                               (connection->output.bytes > 0 ? UV_WRITABLE : 0));
 }
 
 /* Parses INPUT and keeps what is left of it. */
@@ -223,6 +246,8 @@ static void on_bytes(struct connection *connection, struct iovec parts[2], int c
     struct worker *worker = connection->worker;
     worker->counters.reads++;
     worker->counters.bytes_in += bytes;
+    connection->recv_count++;
+    connection->recv_octets += bytes;
     connection->read_ms = loop_now_ms(&worker->loop);
     if (connection->phase == CONNECTION_LINGERING)
         return;
@@ -249,13 +274,13 @@ static void on_readable(struct connection *connection)
         return;
     }
     int count = prepare_read(connection, parts);
-    ssize_t bytes = readv(connection->watch.fd, parts, count);
+    ssize_t bytes = transport_read(&connection->transport, parts, count);
     if (bytes > 0)
         on_bytes(connection, parts, count, (size_t)bytes);
     else if (bytes == 0)
         connection_drop(connection, "closed by the client");
-    else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
-        connection_drop(connection, strerror(errno));
+    else if (bytes != -EAGAIN)
+        connection_drop(connection, strerror((int)-bytes));
 }
 
 /* The peer has closed or reset the connection: what it sent before still counts, as far as it got
@@ -339,10 +364,12 @@ void connection_flush(struct connection *connection)
 {
     struct worker *worker = connection->worker;
     size_t before = connection->output.bytes;
-    int status = output_write(&connection->output, connection->watch.fd);
+    int status = transport_write(&connection->transport, &connection->output);
     if (before != connection->output.bytes) {
         worker->counters.writes++;
         worker->counters.bytes_out += before - connection->output.bytes;
+        connection->send_count++;
+        connection->send_octets += before - connection->output.bytes;
         connection->written_ms = loop_now_ms(&worker->loop);
     }
     if (status < 0) {
@@ -352,7 +379,7 @@ void connection_flush(struct connection *connection)
     give_back(connection);
     if (connection->phase == CONNECTION_LINGERING && connection->output.bytes == 0 &&
         !connection->shut) {
-        shutdown(connection->watch.fd, SHUT_WR);
+        transport_shut(&connection->transport);
         connection->shut = true;
     }
     if (connection->tail.size > 0 && connection->held_tail && connection_may_parse(connection))
@@ -361,9 +388,9 @@ void connection_flush(struct connection *connection)
     update_watch(connection);
 }
 
-static void on_ready(struct watch *watch, int events)
+static void on_ready(struct transport *transport, int events)
 {
-    struct connection *connection = (struct connection *)(void *)watch;
+    struct connection *connection = connection_of(transport);
     if (events & WATCH_FAILED || (events & UV_DISCONNECT && connection->blocked)) {
         read_what_is_left(connection);
         return;
@@ -396,6 +423,9 @@ void connection_on_timer(struct connection *connection)
     const struct worker *worker = connection->worker;
     uint64_t now = loop_now_ms(&worker->loop);
     switch ((enum connection_phase)connection->phase) {
+    case CONNECTION_ENTERING:
+        transport_on_timer(&connection->transport);
+        break;
     case CONNECTION_HEADER:
     case CONNECTION_START:
     case CONNECTION_LOGIN:

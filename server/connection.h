@@ -13,9 +13,11 @@
 #include "amqp/frame.h"
 #include "exchange/command.h"
 #include "exchange/effect.h"
+#include "server/net/transport.h"
 #include "server/worker.h"
 
 enum connection_phase {
+    CONNECTION_ENTERING,  /* its transport is not open yet, and there is no session */
     CONNECTION_HEADER,    /* waits for the protocol header */
     CONNECTION_START,     /* connection.start went; waits for start-ok */
     CONNECTION_LOGIN,     /* waits for the engine's word on the credentials; input is held */
@@ -26,6 +28,13 @@ enum connection_phase {
     CONNECTION_LINGERING, /* what is to be sent goes out, what comes in is thrown away, until the
                              client closes */
     CONNECTION_DEAD,      /* the socket is gone; waits for the engine to let go of it */
+};
+
+/* Ways to log in (SASL), as bits. */
+enum mechanism {
+    MECHANISM_PLAIN = 1,
+    MECHANISM_AMQPLAIN = 2,
+    MECHANISM_EXTERNAL = 4, /* by a client's certificate */
 };
 
 enum line_state {
@@ -51,10 +60,10 @@ struct line {
 };
 
 struct connection {
-    struct watch watch; /* first: watch callbacks lead back here */
-    uint8_t phase;      /* enum connection_phase */
-    bool session_gone;  /* the engine has freed the session */
-    bool socket_closed; /* and libuv has let go of the socket */
+    struct transport transport; /* first: its hooks lead back here */
+    uint8_t phase;              /* enum connection_phase */
+    bool session_gone;          /* the engine has freed the session, or there never was one */
+    bool socket_closed;         /* and libuv has let go of the socket */
     bool failing; /* a rule was broken and the engine is told; until its connection.close, input is
                      held */
     bool garbled; /* frames can no longer be told apart: what comes in is thrown away */
@@ -64,7 +73,7 @@ struct connection {
     bool wants_blocked;    /* and when it is blocked */
     bool blocked;          /* it published while an alarm is on: not read until that ends */
     bool peer_gone;        /* what it has sent is all that will come */
-    bool is_plain;         /* its mechanism: PLAIN, else AMQPLAIN */
+    uint8_t mechanism;     /* enum mechanism: how it logs in */
     bool in_body; /* within a body frame of which body_left octets and the end octet are to come */
     uint16_t channel_max; /* agreed; how many channels may be open */
     uint16_t heartbeat_s; /* agreed; 0: none */
@@ -72,7 +81,7 @@ struct connection {
     uint32_t body_left;
     struct line *body_line; /* where that body goes; NULL: nowhere */
     struct worker *worker;
-    struct session *session;
+    struct session *session; /* NULL before the transport is open */
     struct list_node by_worker, touched, held;
     struct buf tail; /* input that is not parsed yet: less than a frame, or held */
     struct output output;
@@ -81,12 +90,15 @@ struct connection {
     uint32_t line_capacity, line_count;
     struct line *borrowing; /* the line whose names point into the input of this pass, or NULL */
     uint64_t opened_ms, read_ms, written_ms, closing_ms;
+    uint64_t recv_octets, send_octets; /* so far */
+    uint64_t recv_count, send_count;   /* reads and writes */
 };
 
 /* --- life: connection.c ---------------------------------------------------------------------- */
 
-/* Takes FD. NULL, and FD closed, when it cannot be watched. */
-struct connection *connection_new(struct worker *worker, int fd);
+/* Takes FD, which OPTIONS' listener has accepted, and FD's lifetime ends with the connection's.
+ * When it cannot be watched it is closed at once. */
+void connection_new(struct worker *worker, int fd, const struct transport_options *options);
 
 /* Writes what is to be written; at the tick's end. */
 void connection_flush(struct connection *connection);
@@ -170,8 +182,8 @@ void handshake_method(struct connection *connection, const struct method *method
 /* The engine's word on the credentials. */
 void handshake_login(struct connection *connection, bool accepted);
 
-/* Builds connection.start. */
-void handshake_build_start(const struct settings *settings, struct buf *frame);
+/* Builds connection.start anew, for connections that may log in by certificate or not. */
+void handshake_build_start(const struct settings *settings, bool with_external, struct buf *frame);
 
 /* --- out: sender.c --------------------------------------------------------------------------- */
 

@@ -4,6 +4,7 @@
 #include "amqp/table.h"
 #include "exchange/session.h"
 #include "server/base/log.h"
+#include "server/tls_settings.h"
 
 static const char *const capabilities[] = {
     "publisher_confirms",           "exchange_exchange_bindings", "basic.nack",
@@ -28,19 +29,58 @@ static void put_server_properties(const struct settings *settings, struct buf *o
     table_put_longstr(out, "version", slice_from_string(settings->compatible_version));
 }
 
-void handshake_build_start(const struct settings *settings, struct buf *frame)
+static const char *const mechanism_names[] = {[MECHANISM_PLAIN] = "PLAIN",
+                                              [MECHANISM_AMQPLAIN] = "AMQPLAIN",
+                                              [MECHANISM_EXTERNAL] = "EXTERNAL"};
+
+/* The mechanism NAME; 0: none is called so. */
+static unsigned mechanism_of(struct slice name)
 {
-    struct buf properties = {0};
+    for (unsigned bit = MECHANISM_PLAIN; bit <= MECHANISM_EXTERNAL; bit *= 2)
+        if (slice_equal(name, slice_from_string(mechanism_names[bit])))
+            return bit;
+    return 0;
+}
+
+/* Those in the settings, with EXTERNAL or without; their names go to NAMES when that is not NULL.
+ */
+static unsigned offered_mechanisms(const struct settings *settings, bool with_external,
+                                   struct buf *names)
+{
+    const char *key = NULL, *text = NULL;
+    unsigned offered = 0;
+    if (settings->auth_mechanisms.bytes == 0) {
+        if (names != NULL)
+            buf_printf(names, "PLAIN AMQPLAIN");
+        return MECHANISM_PLAIN | MECHANISM_AMQPLAIN;
+    }
+    while (settings_next_text(&settings->auth_mechanisms, &key, &text)) {
+        unsigned bit = mechanism_of(slice_from_string(text));
+        if ((bit == MECHANISM_EXTERNAL && !with_external) || (offered & bit) != 0)
+            continue;
+        if (names != NULL)
+            buf_printf(names, "%s%s", offered != 0 ? " " : "", text);
+        offered |= bit;
+    }
+    return offered;
+}
+
+void handshake_build_start(const struct settings *settings, bool with_external, struct buf *frame)
+{
+    struct buf properties = {0}, mechanisms = {0};
     put_server_properties(settings, &properties);
+    (void)offered_mechanisms(settings, with_external, &mechanisms);
+    buf_fini(frame);
     method_encode_frame(
         0,
         &(struct method){.id = METHOD_CONNECTION_START,
                          .connection_start = {.version_major = 0,
                                               .version_minor = 9,
                                               .server_properties = buf_slice(&properties),
-                                              .mechanisms = SLICE_LITERAL("PLAIN AMQPLAIN"),
+                                              .mechanisms = buf_slice(&mechanisms),
                                               .locales = SLICE_LITERAL("en_US")}},
         frame);
+    buf_fini(&mechanisms);
     buf_fini(&properties);
 }
 
@@ -51,7 +91,11 @@ void handshake_header(struct connection *connection,
     if (memcmp(header, FRAME_PROTOCOL_HEADER, FRAME_PROTOCOL_HEADER_BYTES) == 0 ||
         memcmp(header, "AMQP\x01\x01\x00\x09", FRAME_PROTOCOL_HEADER_BYTES) == 0) {
         connection->phase = CONNECTION_START;
-        output_copy(&connection->output, buf_slice(&connection->worker->start_frame));
+        const struct worker *worker = connection->worker;
+        output_copy(&connection->output,
+                    buf_slice(transport_asks_certificate(&connection->transport)
+                                  ? &worker->start_frame_external
+                                  : &worker->start_frame));
     } else {
         struct slice got = slice_of(header, FRAME_PROTOCOL_HEADER_BYTES);
         const char *hint = memcmp(header, "\x16\x03", 2) == 0
@@ -97,21 +141,45 @@ static bool read_amqplain(struct slice response, struct command_login *login)
     return true;
 }
 
+/* EXTERNAL: the user that the client's certificate names. When it names none the engine refuses it
+ * as it refuses any name that it does not know. */
+static void read_certificate(struct connection *connection, uint8_t name[TLS_PEER_NAME_BYTES],
+                             struct command_login *login)
+{
+    struct tls_name_rule rule = tls_settings_name_rule(connection->worker->settings);
+    login->by_certificate = true;
+    login->user = transport_peer_name(&connection->transport, rule, name);
+    if (login->user.size > 0)
+        return;
+    struct tls_description description;
+    bool has_one = transport_describe_tls(&connection->transport, &description) &&
+                   description.has_peer_certificate;
+    log_warning("certificate_names_nobody",
+                LOG_STR("subject", has_one ? description.peer_subject : ""),
+                LOG_STR("reason", has_one ? "no name found; see ssl_cert_login_from"
+                                          : "the client sent no certificate"));
+}
+
 static void on_start_ok(struct connection *connection,
                         const struct method_connection_start_ok *start)
 {
     struct command_login login = {.mechanism = start->mechanism,
                                   .client_properties = start->client_properties};
     struct reply_error error;
-    bool is_plain = slice_equal(start->mechanism, SLICE_LITERAL("PLAIN"));
-    if (!is_plain && !slice_equal(start->mechanism, SLICE_LITERAL("AMQPLAIN"))) {
-        (void)reply_error(&error, REPLY_COMMAND_INVALID, "unknown authentication mechanism '%.*s'",
-                          SLICE_ARGS(start->mechanism));
+    uint8_t name[TLS_PEER_NAME_BYTES];
+    unsigned mechanism = mechanism_of(start->mechanism);
+    unsigned offered = offered_mechanisms(connection->worker->settings,
+                                          transport_asks_certificate(&connection->transport), NULL);
+    if ((mechanism & offered) == 0) {
+        (void)reply_error(&error, REPLY_COMMAND_INVALID, "%s authentication mechanism '%.*s'",
+                          mechanism == 0 ? "unknown" : "invalid", SLICE_ARGS(start->mechanism));
         connection_fail(connection, 0, &error, METHOD_CONNECTION_START_OK);
         return;
     }
-    if (!(is_plain ? read_plain(start->response, &login)
-                   : read_amqplain(start->response, &login))) {
+    if (mechanism == MECHANISM_EXTERNAL) {
+        read_certificate(connection, name, &login);
+    } else if (!(mechanism == MECHANISM_PLAIN ? read_plain(start->response, &login)
+                                              : read_amqplain(start->response, &login))) {
         (void)reply_error(&error, REPLY_SYNTAX_ERROR,
                           "malformed response for authentication mechanism %.*s",
                           SLICE_ARGS(start->mechanism));
@@ -122,7 +190,7 @@ static void on_start_ok(struct connection *connection,
         start->client_properties, SLICE_LITERAL("authentication_failure_close"));
     connection->wants_blocked = session_client_can(start->client_properties,
                                                    SLICE_LITERAL("connection.blocked"));
-    connection->is_plain = is_plain;
+    connection->mechanism = (uint8_t)mechanism;
     connection->phase = CONNECTION_LOGIN;
     connection_apply(connection, &(struct command){.kind = COMMAND_LOGIN, .login = login});
 }
@@ -136,7 +204,7 @@ void handshake_login(struct connection *connection, bool accepted)
             &error, REPLY_ACCESS_REFUSED,
             "Login was refused using authentication mechanism %s. For details see the "
             "broker logfile.",
-            connection->is_plain ? "PLAIN" : "AMQPLAIN");
+            mechanism_names[connection->mechanism]);
         if (connection->wants_auth_close)
             connection_fail(connection, 0, &error, METHOD_NONE);
         else

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "mgmt/management.h"
 #include "server/base/crypto.h"
 #include "server/base/log.h"
 #include "server/base/map.h"
 #include "server/node.h"
+#include "server/notify.h"
 #include "server/options.h"
+#include "server/reload.h"
 
 /* Each connection is a descriptor: take as many as the system allows. */
 static void raise_descriptor_limit(void)
@@ -23,32 +24,21 @@ static void raise_descriptor_limit(void)
     }
 }
 
-static int open_log(const struct settings *settings)
+static int serve(int argc, char **argv, const struct settings *settings, const struct buf *notes)
 {
-    log_set_level(settings->log_level);
-    if (settings->log_file[0] == '\0')
-        return 0;
-    int fd = open(settings->log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-    if (fd < 0) {
-        fprintf(stderr, "stoatmq: cannot open the log file %s: %s\n", settings->log_file,
-                strerror(errno));
-        return -1;
-    }
-    log_set_output(fd);
-    return 0;
-}
-
-static int serve(const struct settings *settings)
-{
+    static struct reload reload; /* holds settings */
+    static struct management management;
     char error[512];
     uint64_t seed;
-    if (open_log(settings) < 0)
+    if (reload_init(&reload, argc, argv, settings) < 0)
         return EXIT_FAILURE;
+    reload_log_notes(notes);
     crypto_random(&seed, sizeof seed);
     map_seed(seed);
     raise_descriptor_limit();
     signal(SIGPIPE, SIG_IGN);
-    struct node *node = node_new(settings, error, sizeof error);
+    struct node_hooks hooks = management_hooks(&management);
+    struct node *node = node_new(settings, &hooks, error, sizeof error);
     if (node == NULL) {
         log_error("start_failed", LOG_STR("reason", error));
         fprintf(stderr, "stoatmq: %s\n", error);
@@ -56,9 +46,9 @@ static int serve(const struct settings *settings)
     }
     log_info("started", LOG_STR("version", STOATMQ_VERSION), LOG_NUM("pid", getpid()),
              LOG_STR("store", settings->store_log ? "log" : "memory"));
-    if (settings->management_port != 0)
-        log_info("management_absent", LOG_NUM("port", settings->management_port),
-                 LOG_STR("reason", "this version has no management interface yet"));
+    reload.node = node;
+    node_on_hangup(node, reload_now, &reload);
+    notify_ready();
     bool in_order = node_run(node);
     node_free(node);
     log_info("stopped");
@@ -69,8 +59,9 @@ int main(int argc, char **argv)
 {
     static struct settings settings; /* too large for comfort on a stack */
     enum options_action action;
-    char error[512];
-    if (options_parse(argc, argv, &settings, &action, error, sizeof error) < 0) {
+    struct buf notes = {0};
+    char error[1024];
+    if (options_parse(argc, argv, &settings, &action, &notes, error, sizeof error) < 0) {
         fprintf(stderr, "stoatmq: %s\n", error);
         return 2;
     }
@@ -87,5 +78,7 @@ int main(int argc, char **argv)
     case OPTIONS_RUN:
         break;
     }
-    return serve(&settings);
+    int status = serve(argc, argv, &settings, &notes);
+    buf_fini(&notes);
+    return status;
 }

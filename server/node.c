@@ -19,27 +19,36 @@
 #include "server/base/crypto.h"
 #include "server/base/log.h"
 #include "server/base/mem.h"
+#include "server/listeners.h"
 #include "server/local.h"
 #include "server/memory_limit.h"
-#include "server/net/listener.h"
+#include "server/notify.h"
 #include "server/relay.h"
 #include "server/worker.h"
 
 #define DESCRIBE_ROWS 50
+#define HELD_MS       2 /* what nobody waits for may wait for something that somebody does */
 
 /* Kinds of parcel beside relay.h's. */
 enum node_parcel_kind {
-    NODE_ADOPT = RELAY_KIND_COUNT, /* to a worker: fd is a new connection */
+    NODE_ADOPT = RELAY_KIND_COUNT, /* to a worker: fd is a new connection, of options */
     NODE_SHUT_DOWN,                /* to a worker */
     NODE_DESCRIBE,                 /* to a worker */
     NODE_ALARMS,                   /* to a worker: alarms are on */
+    NODE_SETTINGS,                 /* to a worker: struct settings_parcel */
     NODE_STOPPED,                  /* to the main loop: a worker is done */
 };
 
 struct node_parcel {
     struct parcel parcel; /* first */
     int fd;
+    const struct transport_options *options;
     unsigned alarms;
+};
+
+struct settings_parcel {
+    struct parcel parcel; /* first */
+    struct settings settings;
 };
 
 /* A worker and what is its own. */
@@ -51,8 +60,15 @@ struct place {
     bool started;
 };
 
+/* What the outside view sends when it is done. */
+struct outside_stopped {
+    struct call call; /* first */
+    struct node *node;
+};
+
 struct node {
-    const struct settings *settings;
+    const struct settings *settings; /* the caller's, or fresh_settings */
+    struct settings fresh_settings;  /* what node_take_settings brought */
     struct env env;
     struct engine *engine;
     struct store_ram ram;
@@ -65,13 +81,20 @@ struct node {
     bool has_engine_loop;
     bool has_main_loop;
     struct place *places;
-    unsigned place_count, next_place, stopped_count;
-    struct listener listener;
-    uv_signal_t on_int, on_term, on_usr1;
+    unsigned place_count, next_place;
+    struct listeners *listeners;
+    uv_signal_t on_int, on_term, on_usr1, on_hup;
+    void (*hangup)(void *context);
+    void *hangup_context;
     bool stopping;
+    struct node_hooks outside; /* all NULL: nobody */
+    struct node_view view;
+    struct outside_stopped outside_stopped;
+    bool outside_started;
+    unsigned running_count; /* workers and the outside view that have not stopped */
     struct alarms alarms;
-    uv_timer_t alarm_timer;
-    bool has_alarm_timer;
+    uv_timer_t alarm_timer, flush_timer;
+    bool has_timers;
     unsigned alarms_told;                /* to the workers */
     uint64_t engine_ns, engine_commands; /* time spent in batches of commands, and their number */
 };
@@ -99,11 +122,13 @@ static void random_bytes(void *context, void *to, size_t size)
 
 /* --- parcels --------------------------------------------------------------------------------- */
 
-static void post(struct loop *loop, enum node_parcel_kind kind, int fd)
+static void post(struct loop *loop, enum node_parcel_kind kind, int fd,
+                 const struct transport_options *options)
 {
     struct node_parcel *parcel = mem_zalloc(sizeof *parcel);
     parcel->parcel.kind = (int)kind;
     parcel->fd = fd;
+    parcel->options = options;
     loop_post(loop, &parcel->parcel);
 }
 
@@ -115,7 +140,8 @@ static void on_worker_parcel(void *context, struct parcel *parcel)
         return;
     }
     if (parcel->kind == NODE_ADOPT && worker->stop_by_ms == 0)
-        worker_adopt(worker, ((struct node_parcel *)parcel)->fd);
+        worker_adopt(worker, ((struct node_parcel *)parcel)->fd,
+                     ((struct node_parcel *)parcel)->options);
     else if (parcel->kind == NODE_ADOPT)
         close(((struct node_parcel *)parcel)->fd);
     else if (parcel->kind == NODE_SHUT_DOWN)
@@ -124,7 +150,17 @@ static void on_worker_parcel(void *context, struct parcel *parcel)
         worker_describe(worker);
     else if (parcel->kind == NODE_ALARMS)
         worker_set_alarms(worker, ((struct node_parcel *)parcel)->alarms);
+    else if (parcel->kind == NODE_SETTINGS)
+        worker_take_settings(worker, &((struct settings_parcel *)parcel)->settings);
     mem_free(parcel);
+}
+
+/* A worker or the outside view has stopped. */
+static void part_stopped(struct node *node)
+{
+    CHECK(node->running_count > 0);
+    if (--node->running_count == 0)
+        loop_stop(node->main_loop);
 }
 
 static void on_engine_parcel(void *context, struct parcel *parcel)
@@ -138,23 +174,26 @@ static void on_engine_parcel(void *context, struct parcel *parcel)
     }
     CHECK(parcel->kind == NODE_STOPPED);
     mem_free(parcel);
-    if (++node->stopped_count == node->place_count)
-        loop_stop(node->main_loop);
+    part_stopped(node);
 }
 
 /* Sends all workers a parcel. */
 static void tell_workers(struct node *node, enum node_parcel_kind kind)
 {
     for (unsigned i = 0; i < node->place_count; i++)
-        post(&node->places[i].worker.loop, kind, -1);
+        post(&node->places[i].worker.loop, kind, -1, NULL);
 }
 
 static void stop(struct node *node, const char *reason)
 {
     node->stopping = true;
+    notify_stopping();
     log_info("stopping", LOG_STR("reason", reason));
-    listener_close(&node->listener);
+    if (node->listeners != NULL)
+        listeners_close(node->listeners);
     tell_workers(node, NODE_SHUT_DOWN);
+    if (node->outside_started)
+        node->outside.stop(node->outside.context, &node->outside_stopped.call);
 }
 
 /* --- alarms ---------------------------------------------------------------------------------- */
@@ -205,7 +244,9 @@ static void start_alarms(struct node *node)
     CHECK(uv_timer_init(&node->main_loop->uv, &node->alarm_timer) == 0);
     node->alarm_timer.data = node;
     uv_unref((uv_handle_t *)&node->alarm_timer);
-    node->has_alarm_timer = true;
+    CHECK(uv_timer_init(&node->main_loop->uv, &node->flush_timer) == 0);
+    node->flush_timer.data = node;
+    node->has_timers = true;
     look_for_alarms(node);
 }
 
@@ -242,14 +283,30 @@ static void look_at_store(struct node *node)
     refuse_when_store_full(node);
 }
 
+static void on_flush_timer(uv_timer_t *timer)
+{
+    commit_log_flush_lazy(((struct node *)timer->data)->storage.log);
+}
+
+/* What nobody waits for goes to the log soon, if nothing takes it along. */
+static void watch_held(struct node *node)
+{
+    if (node->has_storage && commit_log_is_holding(node->storage.log) &&
+        !uv_is_active((uv_handle_t *)&node->flush_timer))
+        CHECK(uv_timer_start(&node->flush_timer, on_flush_timer, HELD_MS, 0) == 0);
+}
+
 static void on_worker_end_tick(void *context)
 {
     struct place *place = context;
     if (!place->node->has_engine_loop)
         look_at_store(place->node);
     worker_end_tick(&place->worker);
-    if (!place->node->has_engine_loop && place->node->engine->wants_tick)
+    if (place->node->has_engine_loop)
+        return;
+    if (place->node->engine->wants_tick)
         loop_again(&place->worker.loop);
+    watch_held(place->node);
 }
 
 static void on_worker_timer(void *context)
@@ -258,7 +315,8 @@ static void on_worker_timer(void *context)
     worker_on_timer(&place->worker);
     if (place->node->has_engine_loop)
         return;
-    listener_tick(&place->node->listener);
+    if (place->node->listeners != NULL)
+        listeners_tick(place->node->listeners);
 }
 
 static void on_engine_end_tick(void *context)
@@ -270,6 +328,7 @@ static void on_engine_end_tick(void *context)
     node->engine_ns += uv_hrtime() - start;
     if (node->engine->wants_tick)
         loop_again(node->main_loop);
+    watch_held(node);
     for (unsigned i = 0; i < node->place_count; i++)
         relay_end_tick(&node->places[i].relay);
 }
@@ -277,7 +336,8 @@ static void on_engine_end_tick(void *context)
 static void on_engine_timer(void *context)
 {
     struct node *node = context;
-    listener_tick(&node->listener);
+    if (node->listeners != NULL)
+        listeners_tick(node->listeners);
     if ((node->alarms.on & MEMORY_TIGHT) != 0)
         mem_give_back();
 }
@@ -285,20 +345,23 @@ static void on_engine_timer(void *context)
 static void on_worker_stopped(struct worker *worker)
 {
     struct place *place = (struct place *)worker;
-    if (place->node->has_engine_loop)
-        post(place->node->main_loop, NODE_STOPPED, -1);
+    if (!place->node->has_engine_loop) {
+        part_stopped(place->node);
+        return;
+    }
+    post(place->node->main_loop, NODE_STOPPED, -1, NULL);
     loop_stop(&worker->loop);
 }
 
-static void on_accept(void *context, int fd)
+static void on_accept(void *context, int fd, const struct transport_options *options)
 {
     struct node *node = context;
     struct place *place = &node->places[node->next_place];
     node->next_place = (node->next_place + 1) % node->place_count;
     if (node->has_engine_loop)
-        post(&place->worker.loop, NODE_ADOPT, fd);
+        post(&place->worker.loop, NODE_ADOPT, fd, options);
     else
-        worker_adopt(&place->worker, fd);
+        worker_adopt(&place->worker, fd, options);
 }
 
 /* --- signals --------------------------------------------------------------------------------- */
@@ -356,6 +419,14 @@ static void on_describe_signal(uv_signal_t *signal, int number)
     tell_workers(node, NODE_DESCRIBE);
 }
 
+static void on_hangup_signal(uv_signal_t *signal, int number)
+{
+    struct node *node = signal->data;
+    (void)number;
+    if (node->hangup != NULL && !node->stopping)
+        node->hangup(node->hangup_context);
+}
+
 static void start_signal(struct node *node, uv_signal_t *signal, int number, uv_signal_cb callback)
 {
     CHECK(uv_signal_init(&node->main_loop->uv, signal) == 0);
@@ -373,6 +444,11 @@ static uint64_t paging_watermark(const struct settings *settings)
     return bytes > 0 ? bytes : 1;
 }
 
+static bool is_loopback_only(void *context, struct slice user)
+{
+    return settings_is_loopback_only(((struct node *)context)->settings, user);
+}
+
 static struct engine *start_engine(struct node *node)
 {
     const struct settings *settings = node->settings;
@@ -384,8 +460,8 @@ static struct engine *start_engine(struct node *node)
         .default_vhost = slice_from_string(settings->default_vhost),
         .default_user = slice_from_string(settings->default_user),
         .default_pass = slice_from_string(settings->default_pass),
-        .default_user_loopback_only = settings->loopback_guest &&
-                                      strcmp(settings->default_user, "guest") == 0,
+        .is_loopback_only = is_loopback_only,
+        .context = node,
         .connection_max = settings->connection_max,
         .consumer_max_per_channel = settings->consumer_max_per_channel,
         .route_cache_entries = settings->route_cache_entries,
@@ -439,26 +515,6 @@ static int start_loops(struct node *node)
     return 0;
 }
 
-static int start_listener(struct node *node, char *error, size_t error_size)
-{
-    const struct settings *settings = node->settings;
-    node->listener.on_accept = on_accept;
-    node->listener.context = node;
-    int status = listener_open(&node->listener, node->main_loop, settings->tcp_address,
-                               settings->tcp_port, settings->tcp_backlog);
-    if (status < 0) {
-        snprintf(error, error_size, "cannot listen on %s port %u: %s%s", settings->tcp_address,
-                 settings->tcp_port, uv_strerror(status),
-                 status == -EADDRINUSE ? " (is another broker running? choose another with --port)"
-                                       : "");
-        return status;
-    }
-    log_info("listener_started", LOG_STR("protocol", "amqp"),
-             LOG_STR("address", settings->tcp_address), LOG_NUM("port", node->listener.port),
-             LOG_NUM("loops", settings->loops));
-    return 0;
-}
-
 /* From the log's thread: what has become durable is looked at in a tick. */
 static void on_durable(void *context)
 {
@@ -475,11 +531,32 @@ static int start_storage(struct node *node, char *error, size_t error_size)
     return status;
 }
 
-struct node *node_new(const struct settings *settings, char *error, size_t error_size)
+static void on_outside_stopped(struct call *call)
+{
+    part_stopped(((struct outside_stopped *)call)->node);
+}
+
+static int start_outside(struct node *node, const struct node_hooks *hooks, char *error,
+                         size_t error_size)
+{
+    node->running_count = node->place_count;
+    if (hooks == NULL)
+        return 0;
+    node->outside = *hooks;
+    node->outside_stopped = (struct outside_stopped){{.run = on_outside_stopped}, node};
+    node->view = (struct node_view){node->settings, node, node->engine, node->main_loop,
+                                    node->listeners};
+    int status = hooks->start(hooks->context, &node->view, error, error_size);
+    node->outside_started = status == 0;
+    node->running_count += node->outside_started;
+    return status;
+}
+
+struct node *node_new(const struct settings *settings, const struct node_hooks *hooks, char *error,
+                      size_t error_size)
 {
     struct node *node = mem_zalloc(sizeof *node);
     node->settings = settings;
-    node->listener.watch.fd = -1;
     int status = start_loops(node);
     if (status < 0) {
         snprintf(error, error_size, "cannot start the event loops: %s", uv_strerror(status));
@@ -488,17 +565,65 @@ struct node *node_new(const struct settings *settings, char *error, size_t error
     start_signal(node, &node->on_int, SIGINT, on_stop_signal);
     start_signal(node, &node->on_term, SIGTERM, on_stop_signal);
     start_signal(node, &node->on_usr1, SIGUSR1, on_describe_signal);
+    start_signal(node, &node->on_hup, SIGHUP, on_hangup_signal);
     node->has_main_loop = true;
     status = start_storage(node, error, error_size);
     if (status == 0) {
         start_alarms(node);
-        status = start_listener(node, error, error_size);
+        node->listeners = listeners_new(node->main_loop, on_accept, node);
+        status = listeners_open(node->listeners, settings, error, error_size);
     }
+    if (status == 0)
+        status = start_outside(node, hooks, error, error_size);
 failed:
     if (status == 0)
         return node;
     node_free(node);
     return NULL;
+}
+
+/* --- settings that change -------------------------------------------------------------------- */
+
+void node_on_hangup(struct node *node, void (*hangup)(void *context), void *context)
+{
+    node->hangup = hangup;
+    node->hangup_context = context;
+}
+
+void node_take_settings(struct node *node, const struct settings *settings)
+{
+    node->fresh_settings = *settings;
+    node->settings = &node->fresh_settings;
+    engine_set_limits(node->engine, settings->connection_max, settings->consumer_max_per_channel,
+                      paging_watermark(settings));
+    for (unsigned i = 0; i < node->place_count; i++) {
+        struct worker *worker = &node->places[i].worker;
+        if (!node->has_engine_loop) {
+            worker_take_settings(worker, settings);
+            continue;
+        }
+        struct settings_parcel *parcel = mem_zalloc(sizeof *parcel);
+        parcel->parcel.kind = NODE_SETTINGS;
+        parcel->settings = *settings;
+        loop_post(&worker->loop, &parcel->parcel);
+    }
+    look_for_alarms(node); /* limits of memory and disk may be others */
+    loop_wake(node->main_loop);
+}
+
+bool node_reload_certificates(struct node *node, const struct settings *settings)
+{
+    return listeners_reload(node->listeners, settings);
+}
+
+struct worker *node_worker(struct node *node, unsigned number)
+{
+    return number < node->place_count ? &node->places[number].worker : NULL;
+}
+
+struct listeners *node_listeners(struct node *node)
+{
+    return node->listeners;
 }
 
 static void run_worker(void *place)
@@ -522,14 +647,18 @@ void node_free(struct node *node)
         engine_stop(node->engine);
     if (node->has_storage)
         storage_close(&node->storage); /* first: its thread wakes the loop */
-    listener_close(&node->listener);
+    if (node->listeners != NULL)
+        listeners_close(node->listeners);
     if (node->has_main_loop) {
         uv_close((uv_handle_t *)&node->on_int, NULL);
         uv_close((uv_handle_t *)&node->on_term, NULL);
         uv_close((uv_handle_t *)&node->on_usr1, NULL);
+        uv_close((uv_handle_t *)&node->on_hup, NULL);
     }
-    if (node->has_alarm_timer)
+    if (node->has_timers) {
         uv_close((uv_handle_t *)&node->alarm_timer, NULL);
+        uv_close((uv_handle_t *)&node->flush_timer, NULL);
+    }
     for (unsigned i = 0; i < node->place_count; i++) {
         struct place *place = &node->places[i];
         if (!place->started)
@@ -542,6 +671,9 @@ void node_free(struct node *node)
         loop_fini(&node->engine_loop);
     if (node->engine != NULL)
         engine_free(node->engine);
+    if (node->outside_started)
+        node->outside.free(node->outside.context);
+    listeners_free(node->listeners);
     mem_free(node->places);
     mem_free(node);
 }

@@ -10,15 +10,61 @@
 
 #include "server/settings.h"
 
+struct call;
+struct engine;
+struct listeners;
+struct loop;
 struct node;
+struct worker;
+
+/* What the outside view (the management) works with; lives as long as the node. */
+struct node_view {
+    const struct settings *settings;
+    struct node *node;
+    struct engine *engine; /* of engine_loop's thread: reached by loop_call */
+    struct loop *engine_loop;
+    struct listeners *listeners; /* of engine_loop's thread, when the node runs */
+};
+
+/* The outside view, which the node starts and stops and otherwise does not know. Any thread but its
+ * own. */
+struct node_hooks {
+    void *context;
+    /* Everything else is there and does not run yet. 0, or -1 with a text in ERROR: then it has left
+     * nothing behind. */
+    int (*start)(void *context, const struct node_view *view, char *error, size_t error_size);
+    /* The node stops: ends what it has begun within some seconds, then sends STOPPED to the engine's
+     * loop, and no call to anybody after that. */
+    void (*stop)(void *context, struct call *stopped);
+    /* The loops are gone; calls that they have sent may still be in its inbox. Only after start. */
+    void (*free)(void *context);
+};
 
 /* Starts everything; NULL, with a text for people in ERROR, when something cannot be had. SETTINGS
- * stay borrowed. */
-struct node *node_new(const struct settings *settings, char *error, size_t error_size);
+ * stay borrowed. HOOKS, which is copied, may be NULL. */
+struct node *node_new(const struct settings *settings, const struct node_hooks *hooks, char *error,
+                      size_t error_size);
 
 /* Serves until SIGINT or SIGTERM, or until the log cannot be written (false); then closes all
  * connections in an orderly way. */
 bool node_run(struct node *node);
+
+/* Has HANGUP called, on the main thread, when SIGHUP comes; before node_run. */
+void node_on_hangup(struct node *node, void (*hangup)(void *context), void *context);
+
+/* Goes on with SETTINGS, which are copied, as far as they are LIVE; from HANGUP. What was given to
+ * node_new stays as it is, for other threads read it. */
+void node_take_settings(struct node *node, const struct settings *settings);
+
+/* Reads certificates and keys anew, and takes what SETTINGS say of TLS, for connections to come. What
+ * is no good is logged and stays as it was: false. Main thread. */
+bool node_reload_certificates(struct node *node, const struct settings *settings);
+
+/* Its workers, from 0 on; NULL: there is no such. Until node_free. */
+struct worker *node_worker(struct node *node, unsigned number);
+
+/* What the node listens on (listeners.h), until node_free. */
+struct listeners *node_listeners(struct node *node);
 
 /* Frees a node that has run, or never did. */
 void node_free(struct node *node);

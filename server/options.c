@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/options.h"
 
-#include <stdarg.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 struct flag {
     const char *name;
@@ -14,6 +15,7 @@ static const struct flag flags[] = {
     {"--bind", "ADDR", "listeners.tcp.address", "address that clients connect to"},
     {"--port", "N", "listeners.tcp.default", "AMQP port; 0 takes any free port"},
     {"--mgmt-port", "N", "management.tcp.port", "management port; 0 takes any free port"},
+    {"--metrics-port", "N", "prometheus.tcp.port", "port of the metrics; 0 takes any free port"},
     {"--data-dir", "DIR", "data_dir", "folder of everything that survives a restart"},
     {"--loops", "N", "loops", "threads that serve connections; 0: by the machine's cores"},
     {"--log-level", "L", "log.level", "debug, info, warning or error"},
@@ -67,7 +69,8 @@ static int next_given(int argc, char **argv, int *at, struct given *given, char 
     return 0;
 }
 
-static int apply(const struct given *given, struct settings *out, char *error, size_t error_size)
+static int apply(const struct given *given, struct settings *out, struct buf *notes, char *error,
+                 size_t error_size)
 {
     char reason[512];
     struct slice key, value = given->argument;
@@ -82,8 +85,11 @@ static int apply(const struct given *given, struct settings *out, char *error, s
     } else {
         return 0;
     }
-    if (settings_set(out, key, value, reason, sizeof reason) < 0)
+    int status = settings_set(out, key, value, reason, sizeof reason);
+    if (status < 0)
         return settings_refuse(error, error_size, "%s: %s", given->flag->name, reason);
+    if (status == SETTINGS_IGNORED && notes != NULL)
+        buf_printf(notes, "%s: %s\n", given->flag->name, reason);
     return 0;
 }
 
@@ -110,22 +116,37 @@ static int scan(int argc, char **argv, enum options_action *action, const char *
     return 0;
 }
 
+/* The file that is read first, when one is named. */
+static int load_file(struct settings *out, const char *config, struct buf *notes, char *error,
+                     size_t error_size)
+{
+    char reason[512];
+    const char *named_by = "--config";
+    if (config == NULL) {
+        named_by = "STOATMQ_CONFIG_FILE";
+        config = getenv(named_by);
+    }
+    if (config == NULL || settings_load_file(out, config, notes, reason, sizeof reason) == 0)
+        return 0;
+    return settings_refuse(error, error_size, "%s: %s", named_by, reason);
+}
+
 int options_parse(int argc, char **argv, struct settings *out, enum options_action *action,
-                  char *error, size_t error_size)
+                  struct buf *notes, char *error, size_t error_size)
 {
     const char *config;
-    char reason[512];
     settings_init(out);
     if (scan(argc, argv, action, &config, error, error_size) < 0)
         return -1;
     if (*action != OPTIONS_RUN)
         return 0;
-    if (config != NULL && settings_load_file(out, config, reason, sizeof reason) < 0)
-        return settings_refuse(error, error_size, "--config: %s", reason);
+    if (load_file(out, config, notes, error, error_size) < 0 ||
+        settings_load_environment(out, environ, notes, error, error_size) < 0)
+        return -1;
     for (int at = 1; at < argc;) {
         struct given given;
         if (next_given(argc, argv, &at, &given, error, error_size) < 0 ||
-            apply(&given, out, error, error_size) < 0)
+            apply(&given, out, notes, error, error_size) < 0)
             return -1;
     }
     return settings_finish(out, error, error_size);

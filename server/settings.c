@@ -11,7 +11,7 @@
 #include "server/base/check.h"
 #include "server/settings_table.h"
 
-enum { KEY_MAX = 63, QUOTED_BYTES = 80, LOOPS_AUTOMATIC_MAX = 16 };
+enum { KEY_MAX = 63, LOOPS_AUTOMATIC_MAX = 16 };
 
 const struct setting settings_table[] = {
 #define SECTION(title) {.help = (title)},
@@ -23,6 +23,7 @@ const struct setting settings_table[] = {
      .min = (min_),                                                           \
      .max = (max_),                                                           \
      .offset = offsetof(struct settings, name),                               \
+     .id = SETTING_##name,                                                    \
      .type = (type_),                                                         \
      .when = (when_)},
 #include "server/settings.def"
@@ -41,11 +42,10 @@ int settings_refuse(char *error, size_t error_size, const char *format, ...)
     return -1;
 }
 
-/* TEXT for an error message: cut, and without bytes that would upset a terminal. */
-static const char *quoted(struct slice text, char to[QUOTED_BYTES])
+const char *setting_quoted(struct slice text, char to[SETTING_QUOTED_BYTES])
 {
     size_t size = 0;
-    for (; size < text.size && size < QUOTED_BYTES - 4; size++)
+    for (; size < text.size && size < SETTING_QUOTED_BYTES - 4; size++)
         to[size] = text.data[size] >= 0x20 && text.data[size] < 0x7F ? (char)text.data[size] : '?';
     memcpy(to + size, size < text.size ? "..." : "", size < text.size ? 4 : 1);
     return to;
@@ -96,28 +96,31 @@ static const char *nearest_key(struct slice wrong)
     return nearest;
 }
 
-static const struct setting *find_row(struct slice key)
+struct slice setting_prefix(const struct setting *row)
 {
-    for_each_setting(row)
-    {
-        if (row->key != NULL && slice_equal(key, slice_from_string(row->key)))
-            return row;
-    }
-    return NULL;
+    return slice_of(row->key, strlen(row->key) - strlen("NAME"));
 }
 
-int settings_set(struct settings *settings, struct slice key, struct slice value, char *error,
-                 size_t error_size)
+/* The row of KEY itself, or else that of its family. */
+static const struct setting *find_row(struct slice key)
 {
-    char text[QUOTED_BYTES];
-    const struct setting *row = find_row(key);
-    if (row == NULL) {
-        const char *nearest = nearest_key(key);
-        if (nearest == NULL)
-            return settings_refuse(error, error_size, "unknown key '%s'", quoted(key, text));
-        return settings_refuse(error, error_size, "unknown key '%s', did you mean '%s'?",
-                               quoted(key, text), nearest);
+    const struct setting *family = NULL;
+    for_each_setting(row)
+    {
+        if (row->key == NULL)
+            continue;
+        if (!setting_is_family(row) && slice_equal(key, slice_from_string(row->key)))
+            return row;
+        if (setting_is_family(row) && slice_starts_with(key, setting_prefix(row)))
+            family = row;
     }
+    return family;
+}
+
+static int set_value(struct settings *settings, const struct setting *row, struct slice value,
+                     char *error, size_t error_size)
+{
+    char text[SETTING_QUOTED_BYTES];
     uint64_t number = 0;
     if (!setting_read(row, value, &number) || number < row->min || number > row->max) {
         char expected[SETTING_DESCRIBE_BYTES];
@@ -125,10 +128,45 @@ int settings_set(struct settings *settings, struct slice key, struct slice value
         if (row->type == SECRET)
             return settings_refuse(error, error_size, "%s: expected %s", row->key, expected);
         return settings_refuse(error, error_size, "%s: expected %s, not '%s'", row->key, expected,
-                               quoted(value, text));
+                               setting_quoted(value, text));
     }
     setting_store(row, settings, number, value);
     return 0;
+}
+
+static int refuse_key(struct slice key, char *error, size_t error_size)
+{
+    char text[SETTING_QUOTED_BYTES];
+    const char *nearest = nearest_key(key);
+    if (nearest != NULL)
+        return settings_refuse(error, error_size, "unknown key '%s', did you mean '%s'?",
+                               setting_quoted(key, text), nearest);
+    return settings_refuse(error, error_size, "unknown key '%s'", setting_quoted(key, text));
+}
+
+int settings_set(struct settings *settings, struct slice key, struct slice value, char *error,
+                 size_t error_size)
+{
+    const struct setting *row = find_row(key);
+    if (row == NULL) {
+        char text[SETTING_QUOTED_BYTES];
+        const char *why = setting_ignored_why(key);
+        if (why == NULL)
+            return refuse_key(key, error, error_size);
+        (void)settings_refuse(error, error_size, "%s: %s", setting_quoted(key, text), why);
+        return SETTINGS_IGNORED;
+    }
+    int status = 0;
+    if (setting_is_family(row)) {
+        size_t prefix = setting_prefix(row).size;
+        status = setting_set_named(row, settings, slice_of(key.data + prefix, key.size - prefix),
+                                   value, error, error_size);
+    } else {
+        status = set_value(settings, row, value, error, error_size);
+    }
+    if (status == 0)
+        settings->given[row->id] = true;
+    return status;
 }
 
 void settings_init(struct settings *settings)
@@ -137,11 +175,11 @@ void settings_init(struct settings *settings)
     memset(settings, 0, sizeof *settings);
     for_each_setting(row)
     {
-        if (row->key == NULL)
+        if (row->key == NULL || setting_is_family(row))
             continue;
         CHECK_ID(strlen(row->key) <= KEY_MAX, row - settings_table);
-        CHECK_ID(settings_set(settings, slice_from_string(row->key),
-                              slice_from_string(row->initial), error, sizeof error) == 0,
+        CHECK_ID(set_value(settings, row, slice_from_string(row->initial), error, sizeof error) ==
+                     0,
                  row - settings_table);
     }
 }
@@ -155,8 +193,44 @@ uint32_t settings_loops_for(long cores)
     return cores / 2 < LOOPS_AUTOMATIC_MAX ? (uint32_t)(cores / 2) : LOOPS_AUTOMATIC_MAX;
 }
 
+bool settings_has_default_tcp(const struct settings *settings)
+{
+    return !settings->tcp_off &&
+           (settings->given[SETTING_tcp_port] || settings->tcp_listeners.count == 0);
+}
+
+bool settings_has_default_ssl(const struct settings *settings)
+{
+    return !settings->ssl_off && settings->given[SETTING_ssl_port];
+}
+
+bool settings_is_loopback_only(const struct settings *settings, struct slice user)
+{
+    if (settings->loopback_users_off)
+        return false;
+    for (uint32_t i = 0; i < settings->loopback_users.count; i++)
+        if (slice_equal(user, slice_from_string(settings->loopback_users.at[i].name)))
+            return settings->loopback_users.at[i].is_on;
+    return settings->loopback_guest && slice_equal(user, SLICE_LITERAL("guest"));
+}
+
+static int check_mechanisms(const struct settings *settings, char *error, size_t error_size)
+{
+    const char *name = NULL, *text = NULL;
+    while (settings_next_text(&settings->auth_mechanisms, &name, &text))
+        if (strcmp(text, "PLAIN") != 0 && strcmp(text, "AMQPLAIN") != 0 &&
+            strcmp(text, "EXTERNAL") != 0)
+            return settings_refuse(
+                error, error_size,
+                "auth_mechanisms.%s: expected PLAIN, AMQPLAIN or EXTERNAL, not '%.40s'", name,
+                text);
+    return 0;
+}
+
 int settings_finish(struct settings *settings, char *error, size_t error_size)
 {
+    if (check_mechanisms(settings, error, error_size) < 0)
+        return -1;
     if (settings->initial_frame_max > settings->frame_max)
         return settings_refuse(error, error_size,
                                "initial_frame_max: %" PRIu32

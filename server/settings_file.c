@@ -53,22 +53,26 @@ static int load_line(struct settings *settings, struct slice line, char *error, 
     return settings_set(settings, trim(key), value, error, error_size);
 }
 
-int settings_load_text(struct settings *settings, const char *name, struct slice text, char *error,
-                       size_t error_size)
+int settings_load_text(struct settings *settings, const char *name, struct slice text,
+                       struct buf *notes, char *error, size_t error_size)
 {
     struct settings fresh = *settings;
     for (size_t number = 1; text.size > 0; number++) {
         char reason[512];
         struct slice line = until(text, '\n');
-        if (load_line(&fresh, line, reason, sizeof reason) < 0)
+        int status = load_line(&fresh, line, reason, sizeof reason);
+        if (status < 0)
             return settings_refuse(error, error_size, "%s:%zu: %s", name, number, reason);
+        if (status == SETTINGS_IGNORED && notes != NULL)
+            buf_printf(notes, "%s:%zu: %s\n", name, number, reason);
         text = after(text, line.size < text.size ? line.size + 1 : line.size);
     }
     *settings = fresh;
     return 0;
 }
 
-int settings_load_file(struct settings *settings, const char *path, char *error, size_t error_size)
+int settings_load_file(struct settings *settings, const char *path, struct buf *notes, char *error,
+                       size_t error_size)
 {
     int result = -1;
     uint8_t *text = NULL;
@@ -85,7 +89,7 @@ int settings_load_file(struct settings *settings, const char *path, char *error,
         settings_refuse(error, error_size, "%s: larger than 1 MiB", path);
         goto out;
     }
-    result = settings_load_text(settings, path, slice_of(text, size), error, error_size);
+    result = settings_load_text(settings, path, slice_of(text, size), notes, error, error_size);
 out:
     mem_free(text);
     (void)fclose(file);

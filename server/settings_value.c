@@ -8,6 +8,11 @@
 static const char *const level_names[] = {
     [LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARNING] = "warning", [LOG_ERROR] = "error"};
 
+const char *setting_level_name(enum log_level level)
+{
+    return level_names[level];
+}
+
 /* --- for people ------------------------------------------------------------------------------ */
 
 /* What a row takes, for people: "expected ...". */
@@ -38,6 +43,23 @@ void setting_describe(const struct setting *row, char *to, size_t size)
         break;
     case BOOL:
         (void)snprintf(to, size, "true or false");
+        break;
+    case NONE:
+        (void)snprintf(to, size, "none, or nothing");
+        break;
+    case LISTENERS:
+        (void)snprintf(to, size, "a port, or an address and a port such as 127.0.0.1:5672");
+        break;
+    case NAMES:
+        (void)snprintf(to, size, "true or false");
+        break;
+    case TEXTS:
+        (void)snprintf(to, size, "printable text of 1 to 1000 bytes");
+        break;
+    case CHOICE:
+        (void)snprintf(to, size, "one of %s", row->unit);
+        for (char *bar = to; (bar = strchr(bar, '|')) != NULL;)
+            *bar = ' ';
         break;
     case LEVEL:
         (void)snprintf(to, size, "debug, info, warning or error");
@@ -119,6 +141,19 @@ static bool read_bytes(struct slice text, uint64_t *value)
     return false;
 }
 
+/* Finds TEXT among CHOICES, words with | between them: its place, from 0. */
+static bool read_choice(const char *choices, struct slice text, uint64_t *value)
+{
+    for (*value = 0;; (*value)++) {
+        size_t size = strcspn(choices, "|");
+        if (slice_equal(text, slice_of(choices, size)))
+            return true;
+        if (choices[size] == '\0')
+            return false;
+        choices += size + 1;
+    }
+}
+
 /* Reads what ROW takes, a number in the end, without regard to its range. */
 bool setting_read(const struct setting *row, struct slice text, uint64_t *value)
 {
@@ -139,6 +174,15 @@ bool setting_read(const struct setting *row, struct slice text, uint64_t *value)
     case BOOL:
         *value = slice_equal(text, SLICE_LITERAL("true"));
         return *value == 1 || slice_equal(text, SLICE_LITERAL("false"));
+    case NONE:
+        *value = slice_equal(text, SLICE_LITERAL("none"));
+        return *value == 1 || text.size == 0;
+    case CHOICE:
+        return read_choice(row->unit, text, value);
+    case LISTENERS:
+    case NAMES:
+    case TEXTS:
+        return false; /* setting_set_named reads these */
     case LEVEL:
         for (*value = LOG_DEBUG; *value <= LOG_ERROR; (*value)++)
             if (slice_equal(text, slice_from_string(level_names[*value])))
@@ -170,13 +214,19 @@ void setting_store(const struct setting *row, struct settings *settings, uint64_
     case BYTES:
     case RATIO:
     case MS:
+    case CHOICE:
         *(uint32_t *)member = (uint32_t)value;
         break;
     case BYTES64:
         *(uint64_t *)member = value;
         break;
     case BOOL:
+    case NONE:
         *(bool *)member = value == 1;
+        break;
+    case LISTENERS:
+    case NAMES:
+    case TEXTS:
         break;
     case LEVEL:
         *(enum log_level *)member = (enum log_level)value;

@@ -8,26 +8,33 @@
 
 #define STOP_MS 3000
 
+static void build_start_frames(struct worker *worker)
+{
+    handshake_build_start(worker->settings, false, &worker->start_frame);
+    handshake_build_start(worker->settings, true, &worker->start_frame_external);
+}
+
 void worker_init(struct worker *worker, const struct settings *settings)
 {
     worker->settings = settings;
     list_init(&worker->connections);
     list_init(&worker->touched);
     list_init(&worker->held);
-    handshake_build_start(settings, &worker->start_frame);
+    build_start_frames(worker);
 }
 
 void worker_fini(struct worker *worker)
 {
     CHECK(worker->connection_count == 0);
     buf_fini(&worker->start_frame);
+    buf_fini(&worker->start_frame_external);
     buf_fini(&worker->scratch);
 }
 
-void worker_adopt(struct worker *worker, int fd)
+void worker_adopt(struct worker *worker, int fd, const struct transport_options *options)
 {
     worker->counters.connections_accepted++;
-    (void)connection_new(worker, fd);
+    connection_new(worker, fd, options);
 }
 
 static bool may_resume(const struct worker *worker)
@@ -104,6 +111,13 @@ void worker_set_alarms(struct worker *worker, unsigned alarms)
         return;
     list_for_each_safe (node, &worker->connections)
         connection_unblock(LIST_ENTRY(node, struct connection, by_worker));
+}
+
+void worker_take_settings(struct worker *worker, const struct settings *settings)
+{
+    worker->fresh_settings = *settings;
+    worker->settings = &worker->fresh_settings;
+    build_start_frames(worker);
 }
 
 void worker_describe(const struct worker *worker)

@@ -8,7 +8,7 @@
 
 #include "server/base/buf.h"
 #include "server/base/list.h"
-#include "server/net/loop.h"
+#include "server/net/transport.h"
 #include "server/port.h"
 #include "server/settings.h"
 
@@ -23,13 +23,15 @@ struct worker_counters {
 struct worker {
     struct loop loop;
     struct port *port;
-    const struct settings *settings;
+    const struct settings *settings; /* the caller's, or fresh_settings */
+    struct settings fresh_settings;
     struct list connections; /* struct connection.by_worker */
     struct list
         touched;      /* struct connection.touched: with output to be written when the tick ends */
     struct list held; /* struct connection.held: not read while the port is full */
-    struct buf start_frame; /* connection.start, the same for all */
-    struct buf scratch;     /* a frame under construction */
+    /* connection.start, the same for all but for those who may log in by certificate. */
+    struct buf start_frame, start_frame_external;
+    struct buf scratch; /* a frame under construction */
     uint32_t connection_count;
     uint32_t blocked_count; /* of those, connections that are not read because of an alarm */
     unsigned alarms;        /* enum alarm: what is on, as far as this worker has heard */
@@ -46,8 +48,8 @@ void worker_init(struct worker *worker, const struct settings *settings);
 /* Frees a worker without connections. */
 void worker_fini(struct worker *worker);
 
-/* Makes FD, a new connection, this worker's. Its own thread. */
-void worker_adopt(struct worker *worker, int fd);
+/* Makes FD, a new connection of OPTIONS' listener, this worker's. Its own thread. */
+void worker_adopt(struct worker *worker, int fd, const struct transport_options *options);
 
 /* Loop hooks. */
 void worker_end_tick(struct worker *worker);
@@ -60,6 +62,9 @@ void worker_shut_down(struct worker *worker);
 /* ALARMS, bits of enum alarm, are on from now on: connections that publish are blocked; with none,
  * those that are blocked go on. */
 void worker_set_alarms(struct worker *worker, unsigned alarms);
+
+/* Goes on with SETTINGS, which are copied; connections that there are keep what they agreed on. */
+void worker_take_settings(struct worker *worker, const struct settings *settings);
 
 /* Writes the counters to the log. */
 void worker_describe(const struct worker *worker);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "mgmt/amqp_json.h"
 #include "mgmt/ctl/command.h"
 #include "mgmt/ctl/log_record.h"
 #include "mgmt/ctl/log_segment.h"
@@ -138,11 +139,11 @@ static void print_gap(struct dump *dump, uint64_t lsn, uint64_t bytes, const cha
 {
     dump->gaps++;
     json_t *object = json_object();
-    json_object_set_new(object, "lsn", output_number(lsn));
+    json_object_set_new(object, "lsn", amqp_json_number(lsn));
     json_object_set_new(object, "at", log_record_place(lsn));
     json_object_set_new(object, "type", json_string("damaged"));
     if (bytes > 0)
-        json_object_set_new(object, "bytes", output_number(bytes));
+        json_object_set_new(object, "bytes", amqp_json_number(bytes));
     json_object_set_new(object, "reason", json_string(reason));
     print(dump, object);
 }
@@ -262,12 +263,16 @@ static int run(const struct arguments *arguments)
 
 static const struct option options[] = {
     OUTPUT_OPTION,
-    {"--from", "LSN", "begin with the record there, or the next; a number, or segment:offset"},
-    {"--type", "NAME", "only records of that type"},
-    {"--queue", "QUEUE", "only what is about the queue of that name or number"},
-    {"--limit", "N", "at most so many records"},
-    {"--bodies", NULL, "with properties and bodies, which are secrets maybe"},
-    {NULL, NULL, NULL},
+    {.name = "--from",
+     .argument = "LSN",
+     .help = "begin with the record there, or the next; a number, or segment:offset"},
+    {.name = "--type", .argument = "NAME", .help = "only records of that type"},
+    {.name = "--queue",
+     .argument = "QUEUE",
+     .help = "only what is about the queue of that name or number"},
+    {.name = "--limit", .argument = "N", .help = "at most so many records"},
+    {.name = "--bodies", .help = "with properties and bodies, which are secrets maybe"},
+    {0},
 };
 
 const struct command command_log_dump = {

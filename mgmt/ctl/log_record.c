@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "mgmt/ctl/amqp_json.h"
+#include "mgmt/amqp_json.h"
 #include "mgmt/ctl/output.h"
 #include "persist/bytes.h"
 
@@ -26,6 +26,8 @@ static const char *const type_names[] = {
     [RECORD_FACT + STORE_MOVED] = "moved",
     [RECORD_FACT + STORE_PAGE] = "paged",
     [RECORD_FACT + STORE_STOP] = "stopped",
+    [RECORD_FACT + STORE_DEFINE] = "defined",
+    [RECORD_FACT + STORE_UNDEFINE] = "undefined",
 };
 
 enum { TYPE_COUNT = sizeof type_names / sizeof *type_names };
@@ -80,12 +82,12 @@ static void set(json_t *to, const char *key, json_t *value)
 
 static void set_number(json_t *to, const char *key, uint64_t value)
 {
-    set(to, key, output_number(value));
+    set(to, key, amqp_json_number(value));
 }
 
 static void set_string(json_t *to, const char *key, struct slice value)
 {
-    set(to, key, output_string(value));
+    set(to, key, amqp_json_string(value));
 }
 
 static void set_flag(json_t *to, const char *key, const struct fact *fact, enum fact_flag flag)
@@ -166,6 +168,19 @@ static void set_declaration(json_t *to, const struct fact *fact)
     set(to, "arguments", amqp_json_table(fact->arguments));
 }
 
+static void set_definition(json_t *to, const struct fact *fact, bool bodies)
+{
+    const char *kind = definition_kind_name(fact->definition);
+    struct slice key = fact->key;
+    json_t *parts = json_array();
+    set(to, "kind", kind != NULL ? json_string(kind) : json_sprintf("%u", fact->definition));
+    while (key.size > 0)
+        json_array_append_new(parts, amqp_json_string(definition_key_next(&key)));
+    set(to, "key", parts);
+    if (fact->kind == STORE_DEFINE && (bodies || fact->definition != DEFINITION_USER))
+        set(to, "value", amqp_json_table(fact->value)); /* a user's holds a password's hash */
+}
+
 static void set_fact(json_t *to, const struct fact *fact, const struct queue_names *names,
                      bool bodies)
 {
@@ -205,6 +220,10 @@ static void set_fact(json_t *to, const struct fact *fact, const struct queue_nam
     case STORE_UNBIND:
         set_binding(to, fact, names);
         break;
+    case STORE_DEFINE:
+    case STORE_UNDEFINE:
+        set_definition(to, fact, bodies);
+        break;
     case STORE_TX_BEGIN:
     case STORE_TX_COMMIT:
         break;
@@ -217,7 +236,7 @@ static void set_unread(json_t *to, const struct record *record, bool bodies)
     set(to, "malformed", json_true());
     set_number(to, "bytes", record->payload.size);
     if (bodies)
-        set(to, "payload", output_base64(record->payload));
+        set(to, "payload", amqp_json_base64(record->payload));
 }
 
 json_t *log_record_json(const struct record *record, const struct queue_names *names, bool bodies)

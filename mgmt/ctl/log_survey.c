@@ -25,18 +25,18 @@ static int see(void *context, const struct record *record)
  */
 static int read_before_checkpoint(struct log_survey *survey, struct log_dir *dir)
 {
-    uint64_t lsn = survey->checkpoint.lsn;
+    uint64_t lsn = survey->checkpoint.lsn, at = segment_first_lsn(lsn_segment(lsn));
     struct segment_reader reader;
     if (lsn_offset(lsn) <= SEGMENT_HEADER_BYTES)
         return 0;
     segment_reader_init(&reader, &dir->io);
-    int status = segment_reader_collect(&reader, lsn_segment(lsn), lsn, &survey->inventory.index);
+    int status = segment_reader_collect(&reader, lsn_segment(lsn), lsn, &survey->inventory.index,
+                                        &at);
     segment_reader_fini(&reader);
     if (status < 0)
         (void)snprintf(survey->scan.error, SCAN_TEXT_BYTES,
-                       "segment %" PRIu64 " cannot be read up to offset %" PRIu32
-                       ", where the checkpoint stands: %s",
-                       lsn_segment(lsn), lsn_offset(lsn),
+                       "segment %" PRIu64 ", offset %" PRIu32 ", before the checkpoint: %s",
+                       lsn_segment(at), lsn_offset(at),
                        status == -EBADMSG ? "a record is damaged" : strerror(-status));
     return status;
 }

@@ -214,17 +214,18 @@ static int run(const struct arguments *arguments)
     return result;
 }
 
-static const struct option options[] = {OUTPUT_OPTION, {NULL, NULL, NULL}};
+static const struct option options[] = {OUTPUT_OPTION, {0}};
 
 const struct command command_log_verify = {
     .name = "log verify",
     .operands = "DIR",
     .summary = "check a log",
-    .details = "Reads everything in the data directory DIR that a broker relies on when it starts "
-               "and when it\nreads messages back: the checkpoint, records with their checksums, "
-               "indexes, and each message\nthat waits. It only reads, also while a broker uses the "
-               "directory.\n\nExit status: 0 the log is sound, 1 it is damaged, 2 the command line "
-               "is wrong, 3 there is no log,\nor it cannot be read.",
+    .details =
+        "Reads everything in the data directory DIR that a broker relies on when it starts "
+        "and when it\nreads messages back: the checkpoint, records with their checksums, "
+        "indexes, and each message\nthat waits. It only reads, also while a broker uses the "
+        "directory.\n\nExit status: 0 the log is sound, 1 it is damaged, 64 the command line "
+        "is wrong, 3 there is no log,\nor it cannot be read.",
     .options = options,
     .run = run,
 };

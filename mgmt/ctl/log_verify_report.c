@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "mgmt/amqp_json.h"
 #include "mgmt/ctl/log_record.h"
 #include "mgmt/ctl/log_verify.h"
 #include "mgmt/ctl/output.h"
@@ -24,9 +25,9 @@ json_t *verify_report(struct verify *v, enum finding finding, const char *file, 
     va_end(values);
     json_t *problem = json_object();
     json_object_set_new(problem, "finding", json_string(findings[finding]));
-    json_object_set_new(problem, "file", output_string(slice_from_string(file)));
+    json_object_set_new(problem, "file", amqp_json_string(slice_from_string(file)));
     json_object_set_new(problem, "offset", offset >= 0 ? json_integer(offset) : json_null());
-    json_object_set_new(problem, "what", output_string(slice_from_string(what)));
+    json_object_set_new(problem, "what", amqp_json_string(slice_from_string(what)));
     json_object_set_new(problem, "advice", json_string(advice));
     json_array_append_new(v->problems, problem);
     v->counts[finding]++;
@@ -95,11 +96,11 @@ static json_t *checkpoint_of(const struct verify *v)
         return json_null();
     uint64_t number = lsn_segment(checkpoint->lsn), end = v->last_segment;
     json_t *object = json_object();
-    json_object_set_new(object, "lsn", output_number(checkpoint->lsn));
+    json_object_set_new(object, "lsn", amqp_json_number(checkpoint->lsn));
     json_object_set_new(object, "at", log_record_place(checkpoint->lsn));
-    json_object_set_new(object, "age_segments", output_number(end > number ? end - number : 0));
-    json_object_set_new(object, "epoch", output_number(checkpoint->epoch));
-    json_object_set_new(object, "bytes", output_number(checkpoint->bytes));
+    json_object_set_new(object, "age_segments", amqp_json_number(end > number ? end - number : 0));
+    json_object_set_new(object, "epoch", amqp_json_number(checkpoint->epoch));
+    json_object_set_new(object, "bytes", amqp_json_number(checkpoint->bytes));
     return object;
 }
 
@@ -110,10 +111,10 @@ static json_t *log_of(const struct verify *v)
     if (!log_survey_is_whole(&v->survey))
         return json_null();
     json_t *object = json_object();
-    json_object_set_new(object, "end_lsn", output_number(scan->end_lsn));
+    json_object_set_new(object, "end_lsn", amqp_json_number(scan->end_lsn));
     json_object_set_new(object, "end_at", log_record_place(scan->end_lsn));
-    json_object_set_new(object, "epoch", output_number(scan->epoch));
-    json_object_set_new(object, "known_durable_lsn", output_number(scan->known_lsn));
+    json_object_set_new(object, "epoch", amqp_json_number(scan->epoch));
+    json_object_set_new(object, "known_durable_lsn", amqp_json_number(scan->known_lsn));
     json_object_set_new(object, "torn", json_boolean(scan->torn_lsn != 0));
     return object;
 }
@@ -133,20 +134,20 @@ static json_t *report(struct verify *v)
     const struct inventory *inventory = &v->survey.inventory;
     struct totals totals = add_up(inventory);
     json_t *object = json_object();
-    json_object_set_new(object, "directory", output_string(slice_from_string(v->dir.path)));
+    json_object_set_new(object, "directory", amqp_json_string(slice_from_string(v->dir.path)));
     json_object_set_new(object, "status", json_string(status_of(v)));
     json_object_set_new(object, "in_use", use_of(v));
     json_object_set_new(object, "node", node_of(v));
     json_object_set_new(object, "checkpoint", checkpoint_of(v));
     json_object_set_new(object, "log", log_of(v));
-    json_object_set_new(object, "records", output_number(v->records));
-    json_object_set_new(object, "queues", output_number(totals.queues));
-    json_object_set_new(object, "exchanges", output_number(inventory->exchanges.count));
-    json_object_set_new(object, "bindings", output_number(inventory->bindings.count));
-    json_object_set_new(object, "messages", output_number(totals.messages));
-    json_object_set_new(object, "message_bytes", output_number(totals.bytes));
-    json_object_set_new(object, "file_bytes", output_number(v->file_bytes));
-    json_object_set_new(object, "spare_segments", output_number(v->spares));
+    json_object_set_new(object, "records", amqp_json_number(v->records));
+    json_object_set_new(object, "queues", amqp_json_number(totals.queues));
+    json_object_set_new(object, "exchanges", amqp_json_number(inventory->exchanges.count));
+    json_object_set_new(object, "bindings", amqp_json_number(inventory->bindings.count));
+    json_object_set_new(object, "messages", amqp_json_number(totals.messages));
+    json_object_set_new(object, "message_bytes", amqp_json_number(totals.bytes));
+    json_object_set_new(object, "file_bytes", amqp_json_number(v->file_bytes));
+    json_object_set_new(object, "spare_segments", amqp_json_number(v->spares));
     json_object_set_new(object, "segments", json_incref(v->segments));
     json_object_set_new(object, "problems", json_incref(v->problems));
     return object;
@@ -165,7 +166,7 @@ int verify_print_unread(const char *path, bool json, const char *reason)
         return EXIT_UNREAD;
     }
     json_t *object = json_object();
-    json_object_set_new(object, "directory", output_string(slice_from_string(path)));
+    json_object_set_new(object, "directory", amqp_json_string(slice_from_string(path)));
     json_object_set_new(object, "status", json_string("unread"));
     json_object_set_new(object, "reason", json_string(reason));
     output_json(object);

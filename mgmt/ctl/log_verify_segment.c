@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "exchange/message.h"
+#include "mgmt/amqp_json.h"
 #include "mgmt/ctl/log_record.h"
 #include "mgmt/ctl/log_verify.h"
 #include "mgmt/ctl/output.h"
@@ -214,8 +215,8 @@ static void report_lost(struct check *check)
             " that live cannot be read, the first has position %" PRIu64,
             lost, first->queue, first->position);
         if (name != NULL) {
-            json_object_set_new(problem, "queue_name", output_string(name->name));
-            json_object_set_new(problem, "vhost", output_string(name->vhost));
+            json_object_set_new(problem, "queue_name", amqp_json_string(name->name));
+            json_object_set_new(problem, "vhost", amqp_json_string(name->vhost));
         }
     }
 }
@@ -283,12 +284,12 @@ static void note_segment(struct check *check, const struct inventory_segment *li
                                           [INDEX_DAMAGED] = "damaged"};
     json_t *row = json_object();
     uint32_t stored = lives != NULL ? lives->stored : 0, live = lives != NULL ? lives->live : 0;
-    json_object_set_new(row, "segment", output_number(check->number));
+    json_object_set_new(row, "segment", amqp_json_number(check->number));
     json_object_set_new(row, "file", json_string(check->name));
     json_object_set_new(row, "state", json_string(states[check->state]));
-    json_object_set_new(row, "records", output_number(check->records));
-    json_object_set_new(row, "messages_stored", output_number(stored));
-    json_object_set_new(row, "messages_live", output_number(live));
+    json_object_set_new(row, "records", amqp_json_number(check->records));
+    json_object_set_new(row, "messages_stored", amqp_json_number(stored));
+    json_object_set_new(row, "messages_live", amqp_json_number(live));
     json_object_set_new(row, "live_share",
                         stored > 0 ? json_real((double)live / stored) : json_null());
     json_object_set_new(row, "index", json_string(indexes[check->index_state]));

@@ -1,38 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * stoatmqctl: looks at a broker and its data. A command line is the command's words, then options
- * and operands in any order.
+ * stoatmqctl: manages a broker through its HTTP API, and looks at its data. A command line is the
+ * command's words, then options and operands in any order.
  */
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "mgmt/ctl/command.h"
+#include "mgmt/ctl/command_line.h"
+#include "mgmt/ctl/help.h"
+#include "mgmt/ctl/output.h"
+#include "mgmt/ctl/template.h"
+#include "server/base/check.h"
 #include "server/base/mem.h"
-
-static const struct command *const commands[] = {
-    &command_log_dump,
-    &command_log_verify,
-};
-
-enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 
 /* --- for the commands ----------------------------------------------------------------------- */
 
-static int option_at(const struct command *command, const char *name, size_t size)
-{
-    for (int i = 0; command->options[i].name != NULL; i++)
-        if (strlen(command->options[i].name) == size &&
-            memcmp(command->options[i].name, name, size) == 0)
-            return i;
-    return -1;
-}
-
 const char *argument_of(const struct arguments *arguments, const char *name)
 {
-    return arguments->values[option_at(arguments->command, name, strlen(name))];
+    const struct option *options = command_body(arguments->command)->options;
+    for (int i = 0; options[i].name != NULL; i++)
+        if (strcmp(options[i].name, name) == 0)
+            return arguments->values[i] != NULL ? arguments->values[i] : options[i].initial;
+    return NULL;
+}
+
+const char *operand_of(const struct arguments *arguments, int index)
+{
+    return index >= 0 && index < arguments->operand_count ? arguments->operands[index] : NULL;
 }
 
 int usage_error(const struct command *command, const char *format, ...)
@@ -47,50 +43,31 @@ int usage_error(const struct command *command, const char *format, ...)
     return EXIT_USAGE;
 }
 
-/* --- help ----------------------------------------------------------------------------------- */
-
-static void print_options(const struct option *options)
+int fail(int status, const char *format, ...)
 {
-    for (; options->name != NULL; options++) {
-        char usage[64];
-        (void)snprintf(usage, sizeof usage, "%s %s", options->name,
-                       options->argument != NULL ? options->argument : "");
-        printf("  %-24s %s\n", usage, options->help);
-    }
-    printf("  %-24s %s\n", "--help", "print this and end");
+    va_list values;
+    (void)fflush(stdout);
+    va_start(values, format);
+    fprintf(stderr, "Error:\n");
+    vfprintf(stderr, format, values);
+    fputc('\n', stderr);
+    va_end(values);
+    return status;
 }
 
-static void print_command_help(const struct command *command)
+void say(const struct arguments *arguments, const char *format, ...)
 {
-    printf("stoatmqctl %s: %s\n\nUsage: stoatmqctl %s [OPTION]... %s\n\n%s\n\n", command->name,
-           command->summary, command->name, command->operands, command->details);
-    print_options(command->options);
+    const struct common *common = &arguments->common;
+    va_list values;
+    if (common->is_quiet || common->is_silent || common->output != OUTPUT_TABLE)
+        return;
+    va_start(values, format);
+    vprintf(format, values);
+    (void)putchar('\n');
+    va_end(values);
 }
 
-/* The commands whose name begins with WORDS. */
-static void list_commands(FILE *to, const char *words)
-{
-    for (size_t i = 0; i < COMMAND_COUNT; i++)
-        if (strncmp(commands[i]->name, words, strlen(words)) == 0) {
-            char usage[64];
-            (void)snprintf(usage, sizeof usage, "%s %s", commands[i]->name, commands[i]->operands);
-            fprintf(to, "  %-24s %s\n", usage, commands[i]->summary);
-        }
-}
-
-static void print_help(void)
-{
-    puts("stoatmqctl, a tool that looks at StoatMQ and its data\n\n"
-         "Usage: stoatmqctl COMMAND [OPTION]... [OPERAND]...\n\n"
-         "Commands; each has a --help of its own:\n");
-    list_commands(stdout, "");
-    puts("\n  --help                   print this and end\n"
-         "  --version                print the version and end\n\n"
-         "Exit status: 0 all is well, 1 what was looked at is damaged, 2 the command line is "
-         "wrong,\n3 it could not be looked at.");
-}
-
-/* --- the command line ----------------------------------------------------------------------- */
+/* --- finding the command -------------------------------------------------------------------- */
 
 /* How many of the COUNT words of ARGV the NAME is; 0: it is not the command that is meant. */
 static int words_taken(const char *name, int count, char **argv)
@@ -106,114 +83,102 @@ static int words_taken(const char *name, int count, char **argv)
     return taken;
 }
 
-static const struct command *find_command(int count, char **argv, int *taken)
+const struct command *command_find(int count, char **argv, int *taken)
 {
-    for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        *taken = words_taken(commands[i]->name, count, argv);
+    for (size_t i = 0; i < command_count; i++) {
+        *taken = commands[i].name != NULL ? words_taken(commands[i].name, count, argv) : 0;
         if (*taken > 0)
-            return commands[i];
+            return &commands[i];
     }
     return NULL;
+}
+
+const struct command *command_body(const struct command *row)
+{
+    return row->local != NULL ? row->local : row;
+}
+
+/* The command whose name shares most of its beginning with WRONG; NULL when that is too little. */
+static const char *similar_command(const char *wrong)
+{
+    const char *similar = NULL;
+    size_t best = strlen(wrong) / 2;
+    for (size_t i = 0; i < command_count; i++) {
+        size_t same = 0;
+        const char *name = commands[i].name != NULL ? commands[i].name : "";
+        while (name[same] != '\0' && name[same] == wrong[same])
+            same++;
+        if (same > best) {
+            best = same;
+            similar = name;
+        }
+    }
+    return similar;
 }
 
 /* There is no such command: there may be some that begin like it. */
 static int unknown_command(int count, char **argv)
 {
     char group[64];
-    if (count == 0 || argv[0][0] == '-')
-        return usage_error(NULL, "expected a command%s%s", count == 0 ? "" : ", got ",
-                           count == 0 ? "" : argv[0]);
+    if (count == 0)
+        return usage_error(NULL, "expected a command");
     (void)snprintf(group, sizeof group, "%s ", argv[0]);
-    for (size_t i = 0; i < COMMAND_COUNT; i++)
-        if (strncmp(commands[i]->name, group, strlen(group)) == 0) {
+    for (size_t i = 0; i < command_count; i++)
+        if (commands[i].name != NULL && strncmp(commands[i].name, group, strlen(group)) == 0) {
             fprintf(stderr, "stoatmqctl: expected one of these commands:\n");
-            list_commands(stderr, group);
+            help_list(stderr, group);
             return EXIT_USAGE;
         }
+    const char *similar = similar_command(argv[0]);
+    if (similar != NULL)
+        return usage_error(NULL, "unknown command '%s', did you mean '%s'?", argv[0], similar);
     return usage_error(NULL, "unknown command '%s'", argv[0]);
 }
 
-/* Reads the option at argv[*at], in either form, `--name value` or `--name=value`. */
-static int read_option(struct arguments *arguments, int count, char **argv, int *at)
+/* --- running it ----------------------------------------------------------------------------- */
+
+static int run(const struct arguments *arguments)
 {
     const struct command *command = arguments->command;
-    const char *text = argv[*at];
-    size_t size = strcspn(text, "=");
-    int index = option_at(command, text, size);
-    if (index < 0)
-        return usage_error(command, "unknown option '%s'", text);
-    const struct option *option = &command->options[index];
-    if (option->argument == NULL && text[size] == '=')
-        return usage_error(command, "%s: takes no value", option->name);
-    if (option->argument == NULL)
-        arguments->values[index] = "";
-    else if (text[size] == '=')
-        arguments->values[index] = text + size + 1;
-    else if (*at + 1 == count)
-        return usage_error(command, "%s: expected %s", option->name, option->argument);
-    else
-        arguments->values[index] = argv[++*at];
-    return 0;
-}
-
-static int count_words(const char *text)
-{
-    int words = *text != '\0';
-    for (; *text != '\0'; text++)
-        words += *text == ' ';
-    return words;
-}
-
-static int read_arguments(struct arguments *arguments, int count, char **argv)
-{
-    const struct command *command = arguments->command;
-    int expected = count_words(command->operands), operands = 0;
-    bool options_end = false;
-    for (int at = 0; at < count; at++) {
-        if (!options_end && strcmp(argv[at], "--") == 0) {
-            options_end = true;
-        } else if (!options_end && argv[at][0] == '-' && argv[at][1] != '\0') {
-            int status = read_option(arguments, count, argv, &at);
-            if (status != 0)
-                return status;
-        } else if (operands == expected) {
-            return usage_error(command, "'%s' is one too many", argv[at]);
-        } else {
-            arguments->operands[operands++] = argv[at];
-        }
+    if (command->saying != NULL) {
+        struct buf text = {0};
+        (void)template_expand(command->saying, arguments, TEMPLATE_TEXT, &text);
+        say(arguments, "%.*s", SLICE_ARGS(buf_slice(&text)));
+        (void)fflush(stdout);
+        buf_fini(&text);
     }
-    return operands == expected ? 0 : usage_error(command, "expected %s", command->operands);
+    return command_body(command)->run(arguments);
 }
 
-/* Is NAME among the options of this command line? */
-static bool asks_for(const char *name, int count, char **argv)
+static int print_help(const struct command *command)
 {
-    for (int at = 0; at < count && strcmp(argv[at], "--") != 0; at++)
-        if (strcmp(argv[at], name) == 0)
-            return true;
-    return false;
+    if (command != NULL)
+        help_print_command(command);
+    else
+        help_print();
+    return output_end(EXIT_SOUND);
 }
 
 int main(int argc, char **argv)
 {
-    int taken, count = argc - 1;
+    static struct arguments arguments;
+    int taken = 0, at = 0, count = argc - 1;
     json_set_alloc_funcs(mem_alloc, mem_free); /* so none of its calls fails for want of memory */
     argv++;
-    const struct command *command = find_command(count, argv, &taken);
-    if (asks_for("--help", count, argv)) {
-        if (command != NULL)
-            print_command_help(command);
-        else
-            print_help();
-        return EXIT_SOUND;
-    }
-    if (command == NULL && asks_for("--version", count, argv)) {
+    if (count > 0 && strcmp(argv[0], "--version") == 0) {
         puts("stoatmqctl " STOATMQ_VERSION);
-        return EXIT_SOUND;
+        return output_end(EXIT_SOUND);
     }
-    if (command == NULL)
-        return unknown_command(count, argv);
-    struct arguments arguments = {.command = command};
-    int status = read_arguments(&arguments, count - taken, argv + taken);
-    return status != 0 ? status : command->run(&arguments);
+    if (count > 0 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0))
+        return print_help(NULL);
+    int status = command_line_begin(&arguments, count, argv, &at);
+    if (status != 0)
+        return status;
+    arguments.command = command_find(count - at, argv + at, &taken);
+    if (command_line_asks_for("--help", count, argv))
+        return print_help(arguments.command);
+    if (arguments.command == NULL)
+        return unknown_command(count - at, argv + at);
+    status = command_line_read(&arguments, count - at - taken, argv + at + taken);
+    return status != 0 ? status : run(&arguments);
 }

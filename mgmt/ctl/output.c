@@ -6,9 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "server/base/crypto.h"
-#include "server/base/mem.h"
-
 int output_read_format(const struct arguments *arguments, enum output_format *format)
 {
     const char *text = argument_of(arguments, "--format");
@@ -19,33 +16,6 @@ int output_read_format(const struct arguments *arguments, enum output_format *fo
     return strcmp(text, "json") == 0
                ? 0
                : usage_error(arguments->command, "--format: expected text or json, got '%s'", text);
-}
-
-/* --- values --------------------------------------------------------------------------------- */
-
-json_t *output_base64(struct slice bytes)
-{
-    char *text = mem_alloc(CRYPTO_BASE64_CHARS(bytes.size) + 1);
-    struct slice encoded = crypto_base64((uint8_t *)text, bytes);
-    json_t *object = json_object();
-    json_object_set_new(object, "base64", json_stringn((const char *)encoded.data, encoded.size));
-    mem_free(text);
-    return object;
-}
-
-json_t *output_string(struct slice bytes)
-{
-    json_t *string = json_stringn(bytes.size > 0 ? (const char *)bytes.data : "", bytes.size);
-    return string != NULL ? string : output_base64(bytes);
-}
-
-json_t *output_number(uint64_t number)
-{
-    char digits[24];
-    if (number <= INT64_MAX)
-        return json_integer((json_int_t)number);
-    (void)snprintf(digits, sizeof digits, "%" PRIu64, number);
-    return json_string(digits);
 }
 
 /* --- JSON ----------------------------------------------------------------------------------- */

@@ -15,22 +15,13 @@
 enum output_format { OUTPUT_TEXT, OUTPUT_JSON };
 
 /* The option of that name, and its value: 0, or EXIT_USAGE, which has been said then. */
-#define OUTPUT_OPTION                                                               \
-    {                                                                               \
-        "--format", "text|json", "text for people (the default), JSON for programs" \
+#define OUTPUT_OPTION                                              \
+    {                                                              \
+        .name = "--format", .argument = "text|json",               \
+        .help = "text for people (the default), JSON for programs" \
     }
 int output_read_format(const struct arguments *arguments, enum output_format *format)
     __attribute__((warn_unused_result));
-
-/* BYTES as a string; where they are no UTF-8, as output_base64. Owned by the caller, as with the
- * others here. */
-json_t *output_string(struct slice bytes);
-
-/* {"base64": "..."} */
-json_t *output_base64(struct slice bytes);
-
-/* An integer; beyond what JSON's integers hold here (2^63), its digits as a string. */
-json_t *output_number(uint64_t number);
 
 /* Prints VALUE as JSON, on a line or on several, and gives it up. */
 void output_json_line(json_t *value);

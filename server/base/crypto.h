@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * crypto: the few things the program wants of OpenSSL outside TLS: random bytes, SHA-256,
+ * crypto: the few things the program wants of OpenSSL outside TLS: random bytes, hashes,
  * comparison in constant time; and base64. Any thread.
  */
 #ifndef STOATMQ_BASE_CRYPTO_H
@@ -17,6 +17,15 @@ void crypto_random(void *to, size_t size);
 /* Hash of A followed by B. */
 void crypto_sha256(struct slice a, struct slice b, uint8_t digest[CRYPTO_SHA256_BYTES]);
 
+/* Those in which RabbitMQ keeps passwords. */
+enum crypto_hash { CRYPTO_SHA256, CRYPTO_SHA512, CRYPTO_MD5 };
+
+#define CRYPTO_HASH_BYTES_MAX 64
+
+/* Hash of A followed by B; returns how many bytes of DIGEST it takes. */
+size_t crypto_hash(enum crypto_hash kind, struct slice a, struct slice b,
+                   uint8_t digest[CRYPTO_HASH_BYTES_MAX]);
+
 /* Equal, in a time that depends on the sizes alone. */
 bool crypto_equal(struct slice a, struct slice b);
 
@@ -30,5 +39,10 @@ struct slice crypto_token(uint8_t *text, struct slice random);
  * least CRYPTO_BASE64_CHARS(bytes.size) characters. */
 #define CRYPTO_BASE64_CHARS(size) (((size) + 2) / 3 * 4)
 struct slice crypto_base64(uint8_t *text, struct slice bytes);
+
+/* Reads base64 (RFC 4648 section 4; padding is wanted) into BYTES, which holds at least
+ * CRYPTO_BASE64_BYTES(text.size); data is NULL when it is none. */
+#define CRYPTO_BASE64_BYTES(chars) (((chars) + 3) / 4 * 3)
+struct slice crypto_base64_decode(uint8_t *bytes, struct slice text);
 
 #endif

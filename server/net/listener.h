@@ -5,12 +5,8 @@
 #ifndef STOATMQ_NET_LISTENER_H
 #define STOATMQ_NET_LISTENER_H
 
-#include <netinet/in.h>
-#include <stdbool.h>
-
+#include "server/net/address.h"
 #include "server/net/loop.h"
-
-#define ADDRESS_TEXT_BYTES 64
 
 struct listener {
     struct watch watch;
@@ -31,12 +27,5 @@ int listener_open(struct listener *listener, struct loop *loop, const char *addr
 void listener_tick(struct listener *listener);
 
 void listener_close(struct listener *listener);
-
-/* Writes "ADDRESS:PORT" of the socket's own or its peer's end, an IPv4 one mapped into IPv6 as
- * IPv4; "unknown" when there is none. */
-void address_text(int fd, bool peer, char text[ADDRESS_TEXT_BYTES]);
-
-/* Does the connection come from this machine's loopback? */
-bool address_is_loopback(int fd);
 
 #endif

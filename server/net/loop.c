@@ -15,13 +15,23 @@ static void end_tick(struct loop *loop)
 static void on_check(uv_check_t *check)
 {
     struct loop *loop = check->data;
-    uv_idle_stop(&loop->again);
+    if (list_is_empty(&loop->read_again))
+        uv_idle_stop(&loop->again);
     end_tick(loop);
 }
 
+/* Being started makes libuv poll without waiting. */
 static void on_idle(uv_idle_t *idle)
 {
-    (void)idle; /* being started is all it does: libuv then polls without waiting */
+    struct loop *loop = idle->data;
+    struct list now;
+    list_init(&now); /* who asks again while this goes on has its turn in the next tick */
+    for (struct list_node *node; (node = list_pop(&loop->read_again)) != NULL;)
+        list_append(&now, node);
+    for (struct list_node *node; (node = list_pop(&now)) != NULL;) {
+        struct watch *watch = LIST_ENTRY(node, struct watch, again);
+        watch->ready(watch, UV_READABLE);
+    }
 }
 
 void loop_again(struct loop *loop)
@@ -48,7 +58,10 @@ static bool take_parcels(struct loop *loop)
     uv_mutex_unlock(&loop->inbox_lock);
     while (parcel != NULL) {
         struct parcel *next = parcel->next;
-        loop->hooks.on_parcel(loop->context, parcel);
+        if (parcel->kind == PARCEL_CALL)
+            ((struct call *)parcel)->run((struct call *)parcel);
+        else
+            loop->hooks.on_parcel(loop->context, parcel);
         parcel = next;
     }
     return stopping;
@@ -71,6 +84,7 @@ int loop_init(struct loop *loop, unsigned number, size_t read_buffer_bytes,
     int status = uv_loop_init(&loop->uv);
     if (status != 0)
         return status;
+    loop->uv.data = loop;
     CHECK(uv_mutex_init(&loop->inbox_lock) == 0);
     CHECK(uv_check_init(&loop->uv, &loop->check) == 0);
     CHECK(uv_timer_init(&loop->uv, &loop->timer) == 0);
@@ -78,7 +92,8 @@ int loop_init(struct loop *loop, unsigned number, size_t read_buffer_bytes,
     status = uv_async_init(&loop->uv, &loop->wake, on_wake);
     if (status != 0)
         return status;
-    loop->check.data = loop->timer.data = loop->wake.data = loop;
+    loop->check.data = loop->timer.data = loop->wake.data = loop->again.data = loop;
+    list_init(&loop->read_again);
     loop->read_buffer = mem_alloc(read_buffer_bytes);
     uv_check_start(&loop->check, on_check);
     uv_timer_start(&loop->timer, on_timer, LOOP_TIMER_MS, LOOP_TIMER_MS);
@@ -132,6 +147,12 @@ void loop_post(struct loop *loop, struct parcel *parcel)
         uv_async_send(&loop->wake);
 }
 
+void loop_call(struct loop *loop, struct call *call)
+{
+    call->parcel.kind = PARCEL_CALL;
+    loop_post(loop, &call->parcel);
+}
+
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct watch *watch = (struct watch *)(void *)poll;
@@ -148,6 +169,7 @@ int watch_open(struct watch *watch, struct loop *loop, int fd, int events,
     watch->fd = fd;
     watch->events = 0;
     watch->ready = ready;
+    watch->again = (struct list_node){0};
     int status = uv_poll_init(&loop->uv, &watch->poll, fd);
     if (status == 0)
         watch_set(watch, events);
@@ -171,8 +193,19 @@ static void on_closed(uv_handle_t *handle)
     watch->closed(watch);
 }
 
+void watch_read_again(struct watch *watch)
+{
+    struct loop *loop = watch->poll.loop->data;
+    if (list_node_is_linked(&watch->again))
+        return;
+    list_append(&loop->read_again, &watch->again);
+    loop_again(loop);
+}
+
 void watch_close(struct watch *watch, void (*closed)(struct watch *watch))
 {
+    if (list_node_is_linked(&watch->again))
+        list_remove(&watch->again);
     watch->closed = closed;
     uv_close((uv_handle_t *)&watch->poll, on_closed);
     close(watch->fd); /* now that libuv has let go of the number, which another thread may get at

@@ -9,12 +9,21 @@
 
 #include <uv.h>
 
+#include "server/base/list.h"
 #include "server/net/output.h"
 
 /* Something that one thread hands to another: owned by the receiver from loop_post on. */
 struct parcel {
     struct parcel *next;
-    int kind; /* its users' */
+    int kind; /* its users', from 0 on; or PARCEL_CALL */
+};
+
+#define PARCEL_CALL (-1)
+
+/* A parcel that says itself what is to be done with it. Embedded in what it needs for that. */
+struct call {
+    struct parcel parcel; /* first */
+    void (*run)(struct call *call);
 };
 
 struct loop_hooks {
@@ -30,7 +39,8 @@ struct loop {
     uv_check_t check;
     uv_timer_t timer;
     uv_async_t wake;
-    uv_idle_t again; /* started: the next poll does not block */
+    uv_idle_t again;        /* started: the next poll does not block */
+    struct list read_again; /* struct watch.again */
     struct loop_hooks hooks;
     void *context;
     unsigned number;
@@ -49,7 +59,7 @@ int loop_init(struct loop *loop, unsigned number, size_t read_buffer_bytes,
               const struct loop_hooks *hooks, void *context) __attribute__((warn_unused_result));
 
 /* Frees a loop that does not run and whose watches are closed; parcels that are left go to
- * on_parcel. */
+ * on_parcel, calls are run. */
 void loop_fini(struct loop *loop);
 
 /* Runs until loop_stop. */
@@ -63,6 +73,11 @@ void loop_wake(struct loop *loop);
 
 /* Gives PARCEL to the loop's on_parcel. One wake-up when the inbox was empty. Any thread. */
 void loop_post(struct loop *loop, struct parcel *parcel);
+
+/* Has CALL's run called on LOOP's thread, in a tick, in order with parcels. CALL belongs to itself
+ * from then on: run frees it, or sends it on, to another loop or this one (then it runs in a later
+ * tick). Any thread. */
+void loop_call(struct loop *loop, struct call *call);
 
 /* Has the next tick come at once instead of waiting for events; from end_tick. */
 void loop_again(struct loop *loop);
@@ -84,6 +99,7 @@ struct watch {
     int events; /* what is watched now */
     void (*ready)(struct watch *watch, int events);
     void (*closed)(struct watch *watch);
+    struct list_node again; /* loop.read_again */
 };
 
 /* Starts to watch FD for EVENTS (UV_READABLE, UV_WRITABLE). 0 or a negative errno. */
@@ -92,6 +108,10 @@ int watch_open(struct watch *watch, struct loop *loop, int fd, int events,
 
 /* Watches for EVENTS from now on; 0 for nothing. */
 void watch_set(struct watch *watch, int events);
+
+/* Calls `ready` for UV_READABLE in the next tick, which comes at once: though the socket has
+ * nothing to tell, there is something to be read. */
+void watch_read_again(struct watch *watch);
 
 /* Stops watching, closes FD, and calls CLOSED, after which the watch's memory is free, in a later
  * tick. */

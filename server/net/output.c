@@ -134,8 +134,29 @@ void output_refer(struct output *output, struct slice bytes, void *owner,
     output->bytes += bytes.size;
 }
 
-/* Drops WRITTEN bytes from the front. */
-static void advance(struct output *output, size_t written)
+struct slice output_front(const struct output *output)
+{
+    const struct output_segment *segment = output->first;
+    return segment == NULL
+               ? SLICE_EMPTY
+               : slice_of(segment->data + segment->begin, segment->end - segment->begin);
+}
+
+size_t output_peek(const struct output *output, uint8_t *to, size_t size)
+{
+    size_t have = 0;
+    for (const struct output_segment *segment = output->first; segment != NULL && have < size;
+         segment = segment->next) {
+        size_t part = segment->end - segment->begin;
+        if (part > size - have)
+            part = size - have;
+        memcpy(to + have, segment->data + segment->begin, part);
+        have += part;
+    }
+    return have;
+}
+
+void output_skip(struct output *output, size_t written)
 {
     output->bytes -= written;
     while (output->first != NULL) {
@@ -172,7 +193,7 @@ int output_write(struct output *output, int fd)
                 continue;
             return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno;
         }
-        advance(output, (size_t)written);
+        output_skip(output, (size_t)written);
         if ((size_t)written < offered)
             return 0;
     }

@@ -44,6 +44,15 @@ void output_copy(struct output *output, struct slice bytes);
 void output_refer(struct output *output, struct slice bytes, void *owner,
                   void (*release)(void *owner));
 
+/* The first bytes, as they lie; empty when there are none. Valid until the output changes. */
+struct slice output_front(const struct output *output);
+
+/* Copies the first bytes, at most SIZE, to TO; how many. */
+size_t output_peek(const struct output *output, uint8_t *to, size_t size);
+
+/* Drops the first SIZE bytes: they have gone another way. */
+void output_skip(struct output *output, size_t size);
+
 /* Writes as much as FD takes. 0, or -errno; EAGAIN is no error: look at `bytes` to see what is
  * left. */
 int output_write(struct output *output, int fd);

@@ -148,7 +148,7 @@ class Bench:
     def _stoatmq(self, folder, conf):
         conf = [line for line in ["store.log = true", *conf] if line.split()[0] in self.settings]
         return brokers.StoatMQ(folder, brokers.free_port(), argparse.Namespace(
-            server=self.options.stoatmq, loops=self.options.loops,
+            server=self.options.stoatmq, loops=self.options.loops, disk_room=None,
             conf=conf + self.options.set))
 
     @contextlib.contextmanager

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Fuzzes the log's reader and the recovery into an engine, with segments of 256 KiB. The first
+ * Fuzzes the log's reader and the recovery into an engine, with segments of 64 KiB. The first
  * octet of the input says what the rest is: 0: octets of a segment behind its header; else records
  * (type, size in two octets, payload), which get valid headers. A log is read or refused with a
  * text, twice alike.
@@ -30,8 +30,11 @@ static int fuzz_list(struct io *io, void (*see)(void *context, const char *name)
 
 static int fuzz_open(struct io *io, const char *path, enum io_mode mode)
 {
+    char name[SEGMENT_NAME_BYTES];
     (void)io;
-    (void)path;
+    segment_name(1, name);
+    if (strcmp(path, name) != 0)
+        return -ENOENT;
     return mode == IO_READ ? 1 : -EROFS;
 }
 
@@ -40,6 +43,13 @@ static int fuzz_close(struct io *io, int file)
     (void)io;
     (void)file;
     return 0;
+}
+
+static int64_t fuzz_size(struct io *io, int file)
+{
+    (void)io;
+    (void)file;
+    return SEGMENT_BYTES;
 }
 
 static int64_t fuzz_read(struct io *io, int file, void *to, size_t bytes, uint64_t offset)
@@ -126,7 +136,11 @@ static uint64_t count_messages(const struct engine *engine, struct recovery *rec
 
 static struct recovery recover(void)
 {
-    struct io io = {.list = fuzz_list, .open = fuzz_open, .close = fuzz_close, .read = fuzz_read};
+    struct io io = {.list = fuzz_list,
+                    .open = fuzz_open,
+                    .close = fuzz_close,
+                    .size = fuzz_size,
+                    .read = fuzz_read};
     struct env env = {NULL, no_time, no_time, no_random};
     struct store_ram ram;
     struct recovery recovery;

@@ -83,7 +83,8 @@ static void start(struct server *server)
     server->worker.port = &server->local.port;
     CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
     server->client = ends[0];
-    worker_adopt(&server->worker, ends[1]);
+    static const struct transport_options plain = {.protocol = "amqp"};
+    worker_adopt(&server->worker, ends[1], &plain);
 }
 
 static void turn(struct server *server)

@@ -290,7 +290,7 @@ static void check_queue(const struct model *model, int index)
     check_number(model, "ready bytes", actual->ready_bytes, bytes);
     check_number(model, "unacked", actual->unacked, queue->unacked);
     check_number(model, "consumers", actual->consumer_count, state_consumers(model, index));
-    check_number(model, "published", actual->published, queue->next_position);
+    check_number(model, "published", actual->traffic.count[TRAFFIC_PUBLISH], queue->next_position);
     if (queue->ready_count > 0 && find_eligible(model, index, INT32_MIN, &who) &&
         !paging_keeps_waiting(actual))
         model_complain(model, "%s has %zu messages stuck: session %d channel %u %s may take one",

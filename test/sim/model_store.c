@@ -259,6 +259,9 @@ static void follow(struct model *model, const struct fact *fact)
         else
             follow_unbind(model, &binding);
         break;
+    case STORE_DEFINE:
+    case STORE_UNDEFINE:
+        model_complain(model, "the store was told of a definition");
     case STORE_TX_BEGIN:
     case STORE_TX_COMMIT:
         follow_transaction(model, fact);

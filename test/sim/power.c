@@ -124,6 +124,8 @@ static void start(struct total *total, struct power *power, struct disk *disk, s
         (void)disk_io(disk)->list(disk_io(disk), print_name, NULL);
         complain(total, "the log is refused", operations, recovery->scan.error);
     }
+    power->has_definitions = recovery->inventory.definitions.count > 0;
+    image_add_definitions(image, &recovery->inventory);
     power->keeper = keeper_new(&(struct keeper_config){.io = disk_io(disk),
                                                        .inventory = &recovery->inventory,
                                                        .checkpoint = recovery->checkpoint,
@@ -232,6 +234,8 @@ static void live(struct total *total, struct power *power, const struct recovery
     uint32_t steps = 1 +
                      harness_below(&total->random, 1 + harness_below(&total->random, STEPS_MAX));
     if (open_log(power, recovery)) {
+        if (!power->has_definitions)
+            (void)engine_define_defaults(power->harness.engine);
         power_connect(power);
         for (uint32_t i = 0; i < steps; i++)
             power_step(power);

@@ -14,6 +14,7 @@
 #ifndef STOATMQ_TEST_SIM_POWER_H
 #define STOATMQ_TEST_SIM_POWER_H
 
+#include "exchange/definition.h"
 #include "persist/recovery.h"
 #include "persist/store_log.h"
 #include "test/sim/disk.h"
@@ -21,15 +22,22 @@
 
 /* --- power_ledger.c --------------------------------------------------------------------------- */
 
-enum element_kind { ELEMENT_QUEUE, ELEMENT_EXCHANGE, ELEMENT_BINDING, ELEMENT_MESSAGE };
+enum element_kind {
+    ELEMENT_QUEUE,
+    ELEMENT_EXCHANGE,
+    ELEMENT_BINDING,
+    ELEMENT_MESSAGE,
+    ELEMENT_DEFINITION
+};
 
 /* Something durable; names and contents by their hash. */
 struct element {
     enum element_kind kind;
-    uint32_t count;               /* of a message: deliveries that came back */
-    uint64_t queue;               /* its number; 0: has to do with none */
-    uint64_t position;            /* of a message */
-    uint64_t source, destination; /* exchanges; an exchange itself is a source */
+    uint32_t count;    /* of a message: deliveries that came back */
+    uint64_t queue;    /* its number; 0: has to do with none */
+    uint64_t position; /* of a message */
+    uint64_t source,
+        destination; /* exchanges; an exchange itself is a source; a definition's key */
     uint64_t content;
 };
 
@@ -43,6 +51,9 @@ struct image {
 /* What is in ENGINE, which was recovered just now; its messages are what KEEPER reads. Complains to
  * nobody but returns false when a queue's order or depth is wrong, or a message cannot be read. */
 bool image_of_engine(struct image *image, struct engine *engine, struct keeper *keeper);
+
+/* The definitions that INVENTORY found. */
+void image_add_definitions(struct image *image, const struct inventory *inventory);
 void image_fini(struct image *image);
 
 /* Lists IMAGE on standard error. */
@@ -93,6 +104,7 @@ enum {
     POWER_EXCHANGES = 4,
     POWER_TAGS = 32,    /* unsettled deliveries that are remembered of a channel */
     POWER_REPLIES = 64, /* that are waited for */
+    POWER_WAITS = 8,
     CONFIRM_CHANNEL = 1,
     TX_CHANNEL = 2,
     PLAIN_CHANNEL = 3,
@@ -110,6 +122,14 @@ struct power_tags {
 struct power_reply {
     enum method_id id;
     size_t events;
+};
+
+/* Somebody who is no client waits for a definition. */
+struct power_wait {
+    struct durable_wait wait; /* first */
+    struct power *power;
+    size_t events; /* that it promises */
+    bool is_waiting;
 };
 
 /* A broker's life on a disk. */
@@ -131,7 +151,9 @@ struct power {
     struct power_reply replies[POWER_REPLIES]; /* in order */
     size_t reply_count;
     uint32_t bodies;
-    bool large; /* bodies of several parts too */
+    bool large;           /* bodies of several parts too */
+    bool has_definitions; /* were found */
+    struct power_wait waits[POWER_WAITS];
 };
 
 /* Opens client and channels. */

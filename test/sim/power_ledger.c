@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "exchange/binding.h"
+#include "persist/bytes.h"
 #include "persist/crc32c.h"
 #include "server/base/mem.h"
 
@@ -74,6 +75,13 @@ static struct element message_element(uint64_t queue, uint64_t position, uint32_
                             .content = hash_slice(flags, image)};
 }
 
+static struct element definition_element(const struct definition *definition)
+{
+    return (struct element){.kind = ELEMENT_DEFINITION,
+                            .source = hash_slice(definition->kind, definition->key),
+                            .content = hash_slice(0, definition->value)};
+}
+
 static void add(struct image *image, struct element element)
 {
     if (image->count == image->capacity) {
@@ -121,10 +129,19 @@ static void remove_messages(struct image *image, const struct store_record *reco
     }
 }
 
+/* What is there under its key, if anything. */
+static void remove_definition(struct image *image, const struct definition *definition)
+{
+    uint64_t key = definition_element(definition).source;
+    for (size_t i = image->count; i-- > 0;)
+        if (image->elements[i].kind == ELEMENT_DEFINITION && image->elements[i].source == key)
+            remove_at(image, i);
+}
+
 static void remove_of_queue(struct image *image, uint64_t queue)
 {
     for (size_t i = image->count; i-- > 0;)
-        if (image->elements[i].queue == queue)
+        if (image->elements[i].queue == queue && image->elements[i].kind != ELEMENT_DEFINITION)
             remove_at(image, i);
 }
 
@@ -143,7 +160,7 @@ void image_fini(struct image *image)
 
 void image_print(const struct image *image)
 {
-    static const char *const kinds[] = {"queue", "exchange", "binding", "message"};
+    static const char *const kinds[] = {"queue", "exchange", "binding", "message", "definition"};
     for (size_t i = 0; i < image->count; i++) {
         const struct element *e = &image->elements[i];
         fprintf(stderr,
@@ -196,6 +213,20 @@ bool image_of_engine(struct image *image, struct engine *engine, struct keeper *
             add(image, binding_element(LIST_ENTRY(node, struct binding, by_source)));
     }
     return good;
+}
+
+void image_add_definitions(struct image *image, const struct inventory *inventory)
+{
+    uint32_t position = 0;
+    for (const struct inventory_fact *found;
+         (found = map_next(&inventory->definitions, &position)) != NULL;) {
+        struct cursor key = cursor_of(slice_of(found->bytes, found->key_bytes));
+        struct definition definition = {.kind = (enum definition_kind)cursor_u8(&key)};
+        definition.key = bytes_string(&key);
+        definition.value = slice_of(found->bytes + found->key_bytes, found->payload_bytes);
+        CHECK(!key.failed);
+        add(image, definition_element(&definition));
+    }
 }
 
 /* --- the ledger ------------------------------------------------------------------------------- */
@@ -262,6 +293,12 @@ static void follow(struct ledger *ledger, const struct store_record *record)
     case STORE_UNBIND:
         element = binding_element(record->binding);
         remove_at(image, find(image, &element));
+        break;
+    case STORE_DEFINE:
+    case STORE_UNDEFINE:
+        remove_definition(image, record->definition);
+        if (record->kind == STORE_DEFINE)
+            add(image, definition_element(record->definition));
         break;
     case STORE_TX_BEGIN:
         CHECK(!ledger->in_transaction);

@@ -7,6 +7,8 @@
 
 #include <stdio.h>
 
+#include "amqp/table.h"
+#include "exchange/engine.h"
 #include "server/base/mem.h"
 
 static const char *const queues[POWER_QUEUES] = {"q0", "q1", "q2", "q3", "q4"};
@@ -170,6 +172,60 @@ static void change_topology(struct power *power)
         unbind(power);
 }
 
+/* --- definitions ------------------------------------------------------------------------------ */
+
+static void see_definition(struct durable_wait *wait)
+{
+    struct power_wait *own = (struct power_wait *)wait;
+    own->is_waiting = false;
+    if (!wait->failed)
+        ledger_promise(own->power->ledger, own->events, disk_operations(own->power->disk));
+}
+
+/* Once all up to LSN is durable, the ledger's events so far are promised. */
+static void await_definition(struct power *power, uint64_t lsn)
+{
+    for (unsigned i = 0; i < POWER_WAITS; i++) {
+        struct power_wait *own = &power->waits[i];
+        if (own->is_waiting)
+            continue;
+        *own = (struct power_wait){
+            {.done = see_definition}, power, power->ledger->event_count - 1, true};
+        engine_when_durable(power->harness.engine, lsn, &own->wait);
+        return;
+    }
+}
+
+/* A user, or two at once, is there with other tags, or is not any more. */
+static void define(struct power *power)
+{
+    struct engine *engine = power->harness.engine;
+    uint32_t count = 1 + below(power, 2);
+    uint64_t lsn = 0;
+    if (count > 1)
+        engine_begin_together(engine);
+    for (uint32_t i = 0; i < count; i++) {
+        char name[8];
+        struct buf tags = {0};
+        struct user *user;
+        (void)snprintf(name, sizeof name, "u%u", below(power, 4));
+        if (below(power, 4) == 0) {
+            lsn = engine_undefine(engine, DEFINITION_USER, S(name));
+            continue;
+        }
+        user = user_new(S(name));
+        table_put_item(&tags, &(struct table_value){.type = TABLE_LONGSTR,
+                                                    .bytes = S(keys[below(power, KEY_COUNT)])});
+        user_set_tags(user, buf_slice(&tags));
+        lsn = user_define(engine, user);
+        user_unref(user);
+        buf_fini(&tags);
+    }
+    if (count > 1)
+        lsn = engine_end_together(engine);
+    await_definition(power, lsn);
+}
+
 /* --- publishing ------------------------------------------------------------------------------- */
 
 static uint32_t some_size(struct power *power)
@@ -319,8 +375,10 @@ static void transact(struct power *power)
 static void operate(struct power *power)
 {
     uint32_t choice = below(power, 100);
-    if (choice < 24)
+    if (choice < 20)
         change_topology(power);
+    else if (choice < 24)
+        define(power);
     else if (choice < 60)
         publish(power);
     else if (choice < 75)

@@ -19,6 +19,17 @@ static void equality_compares_size_and_bytes(void **state)
     assert_false(slice_equal(SLICE_LITERAL("a\0b"), SLICE_LITERAL("a\0c")));
 }
 
+static void order_is_that_of_octets_with_the_shorter_first(void **state)
+{
+    (void)state;
+    assert_true(slice_compare(SLICE_LITERAL("a"), SLICE_LITERAL("b")) < 0);
+    assert_true(slice_compare(SLICE_LITERAL("\xFF"), SLICE_LITERAL("a")) > 0);
+    assert_true(slice_compare(SLICE_LITERAL("ab"), SLICE_LITERAL("abc")) < 0);
+    assert_true(slice_compare(SLICE_LITERAL("b"), SLICE_LITERAL("abc")) > 0);
+    assert_true(slice_compare(SLICE_EMPTY, SLICE_LITERAL("a")) < 0);
+    assert_int_equal(slice_compare(SLICE_EMPTY, SLICE_LITERAL("")), 0);
+}
+
 static void every_slice_starts_with_the_empty_one(void **state)
 {
     (void)state;
@@ -112,6 +123,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equality_compares_size_and_bytes),
+        cmocka_unit_test(order_is_that_of_octets_with_the_shorter_first),
         cmocka_unit_test(every_slice_starts_with_the_empty_one),
         cmocka_unit_test(dup_owns_its_bytes_and_keeps_empty_empty),
         cmocka_unit_test(utf8_boundaries_of_rfc_3629_are_kept),

@@ -8,6 +8,8 @@
 
 #include "amqp/table.h"
 #include "exchange/binding.h"
+#include "exchange/definition.h"
+#include "exchange/definition.h"
 #include "server/base/log.h"
 #include "server/base/mem.h"
 
@@ -117,6 +119,10 @@ static uint64_t append(struct store *store, const struct store_record *record)
     case STORE_BIND:
     case STORE_UNBIND:
         copy_binding(fact, record->binding);
+        break;
+    case STORE_DEFINE:
+    case STORE_UNDEFINE:
+        copy_text(fact->name, sizeof fact->name, record->definition->key);
         break;
     case STORE_TX_BEGIN:
     case STORE_TX_COMMIT:
@@ -285,7 +291,7 @@ static struct client *find_place(struct harness *harness)
     return &harness->clients[harness->client_count++];
 }
 
-static void log_in(struct client *client)
+static void log_in(struct client *client, const char *user, const char *password)
 {
     struct buf properties = {0};
     size_t nested = table_put_table(&properties, "capabilities");
@@ -295,15 +301,16 @@ static void log_in(struct client *client)
                  &(struct command){.kind = COMMAND_LOGIN,
                                    .session = client->session,
                                    .login = {.mechanism = SLICE_LITERAL("PLAIN"),
-                                             .user = SLICE_LITERAL("guest"),
-                                             .password = SLICE_LITERAL("secret"),
+                                             .user = S(user),
+                                             .password = S(password),
                                              .client_properties = buf_slice(&properties)}});
     buf_fini(&properties);
     const struct seen *seen = client_next(client);
     CHECK(seen != NULL && seen->kind == EFFECT_LOGIN && seen->accepted);
 }
 
-struct client *client_open(struct harness *harness, uint32_t unwritten_max)
+struct client *client_open_as(struct harness *harness, uint32_t unwritten_max, const char *user,
+                              const char *password, const char *vhost)
 {
     struct client *client = find_place(harness);
     client->harness = harness;
@@ -316,10 +323,16 @@ struct client *client_open(struct harness *harness, uint32_t unwritten_max)
                                                              .name = SLICE_LITERAL("test"),
                                                              .from_loopback = true,
                                                              .unwritten_max = unwritten_max}});
-    log_in(client);
+    log_in(client, user, password);
     client_send(client, 0,
                 &(struct method){.id = METHOD_CONNECTION_OPEN,
-                                 .connection_open = {.virtual_host = SLICE_LITERAL("/")}});
+                                 .connection_open = {.virtual_host = S(vhost)}});
+    return client;
+}
+
+struct client *client_open(struct harness *harness, uint32_t unwritten_max)
+{
+    struct client *client = client_open_as(harness, unwritten_max, "guest", "secret", "/");
     const struct seen *seen = client_next(client);
     CHECK(seen != NULL && seen->method.id == METHOD_CONNECTION_OPEN_OK);
     return client;

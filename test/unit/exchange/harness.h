@@ -126,6 +126,10 @@ struct exchange *harness_exchange(const struct harness *harness, const char *nam
 /* A client that is logged in and has opened the vhost; it takes UNWRITTEN_MAX bytes unread. */
 struct client *client_open(struct harness *harness, uint32_t unwritten_max);
 
+/* The same as USER; what comes of opening VHOST is left to be seen. */
+struct client *client_open_as(struct harness *harness, uint32_t unwritten_max, const char *user,
+                              const char *password, const char *vhost);
+
 /* The client's connection goes away. */
 void client_close(struct client *client);
 

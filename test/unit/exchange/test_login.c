@@ -36,6 +36,12 @@ static void fill(void *context, void *to, size_t size)
     memset(to, 7, size);
 }
 
+static bool is_guest(void *context, struct slice user)
+{
+    (void)context;
+    return slice_equal(user, SLICE_LITERAL("guest"));
+}
+
 static void begin(struct world *world, bool loopback_only, bool from_loopback)
 {
     *world = (struct world){.sink = {emit}, .env = {.random = fill}};
@@ -47,7 +53,7 @@ static void begin(struct world *world, bool loopback_only, bool from_loopback)
                                 .default_vhost = SLICE_LITERAL("/"),
                                 .default_user = SLICE_LITERAL("guest"),
                                 .default_pass = SLICE_LITERAL("secret"),
-                                .default_user_loopback_only = loopback_only});
+                                .is_loopback_only = loopback_only ? is_guest : NULL});
     world->session = session_new();
     engine_apply(world->engine, &(struct command){.kind = COMMAND_SESSION_OPEN,
                                                   .session = world->session,

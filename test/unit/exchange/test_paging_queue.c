@@ -307,7 +307,7 @@ static void what_an_earlier_run_left_comes_back_with_its_delivery_counts(void **
     assert_int_equal(f->d->id, id);
     size_t count = shelf_count(&f->shelf, id, 0, end, &bytes, NULL);
     assert_int_equal(count, MANY - 3);
-    queue_restore_cold(f->d, 1, end, count, bytes);
+    queue_restore(f->d, 1, end, count, bytes);
     f->d->recovered_below = end;
     assert_int_equal(queue_depth(f->d), MANY - 3);
     assert_int_equal(queue_in_memory(f->d), 0);
@@ -348,7 +348,7 @@ static void a_sparse_range_is_gone_through(void **state)
     harness_init(&f->harness, 2);
     shelf_restart(&f->shelf, &f->harness, WATERMARK);
     connect(f);
-    queue_restore_cold(f->d, 1, end, FEW, FEW * 8);
+    queue_restore(f->d, 1, end, FEW, FEW * 8);
     client_consume(f->client, 1, "d", "c", true);
     for (unsigned i = 0; i < 2 * FEW + 10; i++)
         harness_tick(&f->harness);

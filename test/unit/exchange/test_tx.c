@@ -101,7 +101,7 @@ static void settlements_happen_with_the_commit(void **state)
     expect_delivery(f->client, 1, "c", "2", true);
     expect_delivery(f->client, 1, "c", "3", false);
     assert_int_equal(queue->unacked, 2);
-    assert_int_equal(queue->acked, 1);
+    assert_int_equal(queue->traffic.count[TRAFFIC_ACK], 1);
 }
 
 static void a_rolled_back_settlement_may_be_made_again(void **state)

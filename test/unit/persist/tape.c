@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "amqp/table.h"
 #include "exchange/binding.h"
 #include "exchange/exchange.h"
 #include "exchange/message.h"
@@ -161,6 +162,27 @@ void tape_bind_exchange(struct tape *tape, const char *source, const char *desti
     tell_fact(tape, &(struct store_record){.kind = STORE_BIND, .binding = &binding});
 }
 
+static void tell_definition(struct tape *tape, enum store_record_kind kind,
+                            const struct definition *definition)
+{
+    tell_fact(tape, &(struct store_record){.kind = kind, .definition = definition});
+}
+
+void tape_define(struct tape *tape, enum definition_kind kind, const char *key, const char *value)
+{
+    struct buf table = {0};
+    table_put_longstr(&table, "value", slice_from_string(value));
+    tell_definition(tape, STORE_DEFINE,
+                    &(struct definition){kind, slice_from_string(key), buf_slice(&table)});
+    buf_fini(&table);
+}
+
+void tape_undefine(struct tape *tape, enum definition_kind kind, const char *key)
+{
+    tell_definition(tape, STORE_UNDEFINE,
+                    &(struct definition){.kind = kind, .key = slice_from_string(key)});
+}
+
 /* --- messages --------------------------------------------------------------------------------- */
 
 int tape_message(struct tape *tape, enum store_record_kind kind, const struct tape_place *places,
@@ -240,4 +262,26 @@ void tape_expect_live(const struct tape *tape, uint64_t segment, uint32_t live)
 {
     const struct inventory_segment *there = inventory_segment(&tape->inventory, segment);
     assert_int_equal(there == NULL ? 0 : there->live, live);
+}
+
+void tape_expect_definition(struct tape *tape, enum definition_kind kind, const char *key,
+                            const char *value)
+{
+    struct table_value found = {0};
+    tape->payload.size = 0;
+    fact_encode(&(struct store_record){.kind = STORE_UNDEFINE,
+                                       .definition =
+                                           &(struct definition){.kind = kind,
+                                                                .key = slice_from_string(key)}},
+                &tape->payload);
+    const struct inventory_fact *fact = map_get(&tape->inventory.definitions,
+                                                buf_slice(&tape->payload));
+    if (value == NULL) {
+        assert_null(fact);
+        return;
+    }
+    assert_non_null(fact);
+    assert_true(table_find(slice_of(fact->bytes + fact->key_bytes, fact->payload_bytes),
+                           SLICE_LITERAL("value"), &found));
+    assert_true(slice_equal(found.bytes, slice_from_string(value)));
 }

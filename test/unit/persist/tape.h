@@ -54,6 +54,10 @@ void tape_bind(struct tape *tape, const char *source, uint64_t id, const char *k
 void tape_unbind(struct tape *tape, const char *source, uint64_t id, const char *key);
 void tape_bind_exchange(struct tape *tape, const char *source, const char *destination);
 
+/* The value is a table with one field. */
+void tape_define(struct tape *tape, enum definition_kind kind, const char *key, const char *value);
+void tape_undefine(struct tape *tape, enum definition_kind kind, const char *key);
+
 /* Where a message is. */
 struct tape_place {
     uint64_t queue, position;
@@ -78,6 +82,10 @@ void tape_requeue(struct tape *tape, uint64_t queue, uint64_t position, uint32_t
 /* Fails the test unless what lives of QUEUE is TEXT: "3@1 4@1x2 7@2p" for position 3 in segment 1,
  * position 4 there that was delivered twice, and position 7 in segment 2, paged. */
 void tape_expect(struct tape *tape, uint64_t queue, const char *text);
+
+/* VALUE is what was defined last; NULL: there is no such definition. */
+void tape_expect_definition(struct tape *tape, enum definition_kind kind, const char *key,
+                            const char *value);
 
 /* The same of all that a segment has. */
 void tape_expect_live(const struct tape *tape, uint64_t segment, uint32_t live);

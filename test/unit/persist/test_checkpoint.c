@@ -213,13 +213,98 @@ static void newer_version_is_refused_as_such(void **state)
     buf_fini(&bytes);
 }
 
-static void place_within_a_segment_is_refused(void **state)
+static int status_at(uint64_t lsn)
 {
-    (void)state;
     struct buf bytes = {0};
     struct checkpoint checkpoint = here();
-    checkpoint.lsn += 8;
+    checkpoint.lsn = lsn;
     checkpoint_encode(&checkpoint, &tape.inventory, &bytes);
+    int status = status_of(buf_slice(&bytes));
+    buf_fini(&bytes);
+    return status;
+}
+
+static void place_may_be_anywhere_among_the_records(void **state)
+{
+    (void)state;
+    fill(0);
+    assert_int_equal(status_at(segment_first_lsn(3)), 0);
+    assert_int_equal(status_at(segment_first_lsn(3) + RECORD_ALIGNMENT), 0);
+    assert_int_equal(status_at(segment_first_lsn(4) - SEGMENT_HEADER_BYTES - RECORD_ALIGNMENT), 0);
+}
+
+static void place_where_no_record_can_stand_is_refused(void **state)
+{
+    (void)state;
+    fill(0);
+    for (unsigned i = 1; i < RECORD_ALIGNMENT; i++)
+        assert_int_equal(status_at(segment_first_lsn(3) + i), -EBADMSG);
+    for (uint64_t i = 0; i < SEGMENT_HEADER_BYTES; i += RECORD_ALIGNMENT)
+        assert_int_equal(status_at(((uint64_t)3 << SEGMENT_SHIFT) + i), -EBADMSG);
+    assert_int_equal(status_at(0), -EBADMSG);
+    assert_int_equal(status_at(segment_first_lsn(0)), -EBADMSG);
+}
+
+/* --- what a right checksum does not make right ------------------------------------------------ */
+
+/* Puts TO in place of FROM, which is in BYTES once; how such a file is read. */
+static int status_with(struct buf *bytes, struct slice from, struct slice to)
+{
+    uint8_t *at = memmem(bytes->data, bytes->size, from.data, from.size);
+    assert_non_null(at);
+    assert_null(memmem(at + 1, bytes->size - (size_t)(at + 1 - bytes->data), from.data, from.size));
+    memcpy(at, to.data, to.size);
+    seal(bytes);
+    int status = status_of(buf_slice(bytes));
+    memcpy(at, from.data, from.size);
+    return status;
+}
+
+/* Settling or moving takes it for granted, and would leave a run in which nothing lives. */
+static void run_whose_first_is_gone_is_refused(void **state)
+{
+    (void)state;
+    static const uint64_t second_gone[] = {UINT64_C(1) << 32 | 2, 2}; /* live, words; the word */
+    static const uint64_t first_gone[] = {UINT64_C(1) << 32 | 2, 1};
+    tape_queue(&tape, 3);
+    tape_put_range(&tape, STORE_MESSAGE, 3, 1, 4);
+    tape_settle(&tape, 3, 2, 1);
+    struct buf bytes = encode();
+    struct slice good = slice_of(second_gone, sizeof second_gone);
+    assert_int_equal(status_with(&bytes, good, good), 0);
+    assert_int_equal(status_with(&bytes, good, slice_of(first_gone, sizeof first_gone)), -EBADMSG);
+    buf_fini(&bytes);
+}
+
+static void segment_that_cannot_be_so_is_refused(void **state)
+{
+    (void)state;
+    tape_queue(&tape, 3);
+    tape_put_range(&tape, STORE_MESSAGE, 3, 1, 4);
+    struct buf bytes = encode();
+    uint8_t good[21] = {2, 1, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 1}, bad[21];
+    struct slice from = slice_of(good, sizeof good), to = slice_of(bad, sizeof bad);
+    assert_int_equal(status_with(&bytes, from, from), 0);
+    memcpy(bad, good, sizeof bad);
+    bad[1] = 4; /* behind the checkpoint's place */
+    assert_int_equal(status_with(&bytes, from, to), -EBADMSG);
+    memcpy(bad, good, sizeof bad);
+    bad[9] = 2; /* less than what lives in it was ever stored */
+    assert_int_equal(status_with(&bytes, from, to), -EBADMSG);
+    memcpy(bad, good, sizeof bad);
+    bad[13] = 2; /* it needs parts that are behind it */
+    assert_int_equal(status_with(&bytes, from, to), -EBADMSG);
+    buf_fini(&bytes);
+}
+
+static void queue_above_the_highest_number_is_refused(void **state)
+{
+    (void)state;
+    tape_queue(&tape, 3);
+    struct buf bytes = encode();
+    uint8_t last[9] = {1, 1};
+    buf_bytes(&bytes, slice_of(last, sizeof last));
+    seal(&bytes);
     assert_int_equal(status_of(buf_slice(&bytes)), -EBADMSG);
     buf_fini(&bytes);
 }
@@ -361,7 +446,11 @@ int main(void)
         WITH_DISK(every_truncation_is_refused),
         WITH_DISK(every_truncation_below_a_right_checksum_is_harmless),
         WITH_DISK(newer_version_is_refused_as_such),
-        WITH_DISK(place_within_a_segment_is_refused),
+        WITH_DISK(place_may_be_anywhere_among_the_records),
+        WITH_DISK(place_where_no_record_can_stand_is_refused),
+        WITH_DISK(run_whose_first_is_gone_is_refused),
+        WITH_DISK(segment_that_cannot_be_so_is_refused),
+        WITH_DISK(queue_above_the_highest_number_is_refused),
         WITH_DISK(missing_file_is_told),
         WITH_DISK(empty_file_is_damaged),
         WITH_DISK(file_is_replaced),

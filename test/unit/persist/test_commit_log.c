@@ -495,49 +495,105 @@ static void signal_durable(void *context)
     assert_int_equal(write(((int *)context)[1], &byte, 1), 1);
 }
 
-static void writer_thread_makes_durable_and_tells(void **state)
-{
-    (void)state;
-    enum { RECORDS = 300 };
-    char path[] = "/tmp/stoatmq-commit-log-XXXXXX", name[96], byte;
-    int ends[2], status;
+/* A log in a folder of its own, with its thread, and the pipe through which that tells. */
+struct threaded {
+    char path[40];
+    int ends[2];
     struct io io;
-    assert_non_null(mkdtemp(path));
-    assert_int_equal(pipe(ends), 0);
-    assert_int_equal(io_posix_init(&io, path), 0);
-    struct commit_log_config config = {.io = &io,
+    struct commit_log *log;
+};
+
+static int set_up_thread(void **state)
+{
+    struct threaded *threaded = mem_zalloc(sizeof *threaded);
+    int status;
+    strcpy(threaded->path, "/tmp/stoatmq-commit-log-XXXXXX");
+    assert_non_null(mkdtemp(threaded->path));
+    assert_int_equal(pipe(threaded->ends), 0);
+    assert_int_equal(io_posix_init(&threaded->io, threaded->path), 0);
+    struct commit_log_config config = {.io = &threaded->io,
                                        .epoch = 1,
                                        .end_lsn = segment_first_lsn(1),
                                        .known_lsn = segment_first_lsn(1),
                                        .on_durable = signal_durable,
-                                       .context = ends};
-    struct commit_log *log = commit_log_open(&config, false, &status);
-    assert_non_null(log);
+                                       .context = threaded->ends};
+    threaded->log = commit_log_open(&config, false, &status);
+    assert_non_null(threaded->log);
+    *state = threaded;
+    return 0;
+}
+
+static int tear_down_thread(void **state)
+{
+    struct threaded *threaded = *state;
+    char name[96];
+    io_posix_fini(&threaded->io);
+    snprintf(name, sizeof name, "%s/%s", threaded->path, first_segment);
+    assert_int_equal(unlink(name), 0);
+    assert_int_equal(rmdir(threaded->path), 0);
+    assert_int_equal(close(threaded->ends[0]), 0);
+    assert_int_equal(close(threaded->ends[1]), 0);
+    mem_free(threaded);
+    return 0;
+}
+
+static void wait_until_durable(struct threaded *threaded, uint64_t lsn)
+{
+    char byte;
+    while (commit_log_durable_lsn(threaded->log) < lsn) {
+        assert_int_equal(read(threaded->ends[0], &byte, 1), 1);
+        commit_log_flush(threaded->log);
+    }
+}
+
+static void writer_thread_makes_durable_and_tells(void **state)
+{
+    enum { RECORDS = 300 };
+    struct threaded *threaded = *state;
     uint64_t last = 0;
     for (int i = 0; i < RECORDS; i++) {
-        last = put(log, (char)('a' + i % 26), 100);
-        commit_log_flush(log);
+        last = put(threaded->log, (char)('a' + i % 26), 100);
+        commit_log_flush(threaded->log);
     }
-    while (commit_log_durable_lsn(log) < last) {
-        assert_int_equal(read(ends[0], &byte, 1), 1);
-        commit_log_flush(log);
-    }
-    (void)put(log, 'z', 100); /* not flushed: closing writes it */
-    commit_log_close(log);
+    wait_until_durable(threaded, last);
+    (void)put(threaded->log, 'z', 100); /* not flushed: closing writes it */
+    commit_log_close(threaded->log);
     struct found found;
-    assert_int_equal(scan(&io, &found), 0);
+    assert_int_equal(scan(&threaded->io, &found), 0);
     assert_int_equal(found.count, RECORDS + 1);
     for (int i = 0; i < RECORDS; i++)
         assert_int_equal(found.text[i], 'a' + i % 26);
-    io_posix_fini(&io);
-    snprintf(name, sizeof name, "%s/%s", path, first_segment);
-    assert_int_equal(unlink(name), 0);
-    assert_int_equal(rmdir(path), 0);
-    assert_int_equal(close(ends[0]), 0);
-    assert_int_equal(close(ends[1]), 0);
 }
 
-#define ON_DISK(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+static void what_nobody_waits_for_is_held_until_something_is_awaited(void **state)
+{
+    struct threaded *threaded = *state;
+    uint64_t held = commit_log_append_lazy(threaded->log, RECORD_FACT, SLICE_LITERAL("a"),
+                                           SLICE_LITERAL("b"));
+    commit_log_flush(threaded->log);
+    assert_true(commit_log_is_holding(threaded->log));
+    uint64_t awaited = put(threaded->log, 'c', 100);
+    assert_false(commit_log_is_holding(threaded->log));
+    commit_log_flush(threaded->log);
+    wait_until_durable(threaded, awaited);
+    assert_true(commit_log_durable_lsn(threaded->log) > held);
+    assert_int_equal(commit_log_count(threaded->log).batches, 1);
+    commit_log_close(threaded->log);
+}
+
+static void what_is_held_becomes_durable_a_little_after_it_is_flushed(void **state)
+{
+    struct threaded *threaded = *state;
+    uint64_t held = commit_log_append_lazy(threaded->log, RECORD_FACT, SLICE_LITERAL("a"),
+                                           SLICE_LITERAL("b"));
+    commit_log_flush_lazy(threaded->log);
+    assert_false(commit_log_is_holding(threaded->log));
+    wait_until_durable(threaded, held);
+    commit_log_close(threaded->log);
+}
+
+#define ON_DISK(test)     cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define WITH_THREAD(test) cmocka_unit_test_setup_teardown(test, set_up_thread, tear_down_thread)
 
 int main(void)
 {
@@ -560,7 +616,9 @@ int main(void)
         ON_DISK(read_error_is_told),
         ON_DISK(failing_call_makes_nothing_durable_that_is_not),
         ON_DISK(tail_that_could_not_be_synced_is_written_again),
-        cmocka_unit_test(writer_thread_makes_durable_and_tells),
+        WITH_THREAD(writer_thread_makes_durable_and_tells),
+        WITH_THREAD(what_nobody_waits_for_is_held_until_something_is_awaited),
+        WITH_THREAD(what_is_held_becomes_durable_a_little_after_it_is_flushed),
     };
     return cmocka_run_group_tests_name("commit_log", tests, NULL, NULL);
 }

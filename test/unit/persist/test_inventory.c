@@ -107,6 +107,15 @@ static void message_before_its_predecessor_is_refused(void **state)
     assert_int_equal(tape_message(&tape, STORE_MESSAGE, &again, 1, 10, 0), -EBADMSG);
 }
 
+static void message_behind_which_there_is_no_position_is_refused(void **state)
+{
+    (void)state;
+    const struct tape_place last = {1, UINT64_MAX}, before = {1, UINT64_MAX - 1};
+    assert_int_equal(tape_message(&tape, STORE_MESSAGE, &last, 1, 10, 0), -EBADMSG);
+    assert_int_equal(tape_message(&tape, STORE_MESSAGE, &before, 1, 10, 0), 0);
+    assert_int_equal(tape_message(&tape, STORE_MESSAGE, &last, 1, 10, 0), -EBADMSG);
+}
+
 static void next_position_is_above_all_that_was_ever_used(void **state)
 {
     (void)state;
@@ -692,15 +701,66 @@ static void many_far_apart_are_settled_in_order(void **state)
     assert_int_equal(queue(1)->stored.count, 0);
 }
 
+/* --- definitions ------------------------------------------------------------------------------ */
+
+static void definition_replaces_the_one_of_its_kind_and_key(void **state)
+{
+    (void)state;
+    tape_define(&tape, DEFINITION_USER, "u", "one");
+    tape_define(&tape, DEFINITION_USER, "v", "other key");
+    tape_define(&tape, DEFINITION_VHOST, "u", "other kind");
+    tape_define(&tape, DEFINITION_USER, "u", "two");
+    tape_expect_definition(&tape, DEFINITION_USER, "u", "two");
+    tape_expect_definition(&tape, DEFINITION_USER, "v", "other key");
+    tape_expect_definition(&tape, DEFINITION_VHOST, "u", "other kind");
+    tape_undefine(&tape, DEFINITION_USER, "u");
+    tape_undefine(&tape, DEFINITION_POLICY, "never was");
+    tape_expect_definition(&tape, DEFINITION_USER, "u", NULL);
+    tape_expect_definition(&tape, DEFINITION_USER, "v", "other key");
+    tape_expect_definition(&tape, DEFINITION_VHOST, "u", "other kind");
+    tape_define(&tape, DEFINITION_USER, "u", "three");
+    tape_expect_definition(&tape, DEFINITION_USER, "u", "three");
+}
+
+static void definition_in_a_transaction_is_there_when_that_commits(void **state)
+{
+    (void)state;
+    tape_define(&tape, DEFINITION_USER, "u", "one");
+    tape_begin(&tape);
+    tape_define(&tape, DEFINITION_USER, "u", "two");
+    tape_undefine(&tape, DEFINITION_VHOST, "v");
+    tape_expect_definition(&tape, DEFINITION_USER, "u", "one");
+    tape_commit(&tape);
+    tape_expect_definition(&tape, DEFINITION_USER, "u", "two");
+}
+
+static void definition_outlives_its_segment(void **state)
+{
+    (void)state;
+    tape_define(&tape, DEFINITION_USER, "u", "one");
+    tape_define(&tape, DEFINITION_USER, "v", "two");
+    tape_end_segment(&tape);
+    tape_restart(&tape);
+    assert_false(inventory_needs(&tape.inventory, 1));
+    tape_undefine(&tape, DEFINITION_USER, "v");
+    tape_restart(&tape);
+    tape_expect_definition(&tape, DEFINITION_USER, "u", "one");
+    tape_expect_definition(&tape, DEFINITION_USER, "v", NULL);
+}
+
 #define ON_TAPE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        ON_TAPE(definition_replaces_the_one_of_its_kind_and_key),
+        ON_TAPE(definition_in_a_transaction_is_there_when_that_commits),
+        ON_TAPE(definition_outlives_its_segment),
         ON_TAPE(messages_are_found_by_position_and_segment),
         ON_TAPE(message_is_in_each_of_its_queues),
         ON_TAPE(message_of_no_durable_queue_is_passed_over),
         ON_TAPE(message_before_its_predecessor_is_refused),
+        ON_TAPE(message_behind_which_there_is_no_position_is_refused),
         ON_TAPE(next_position_is_above_all_that_was_ever_used),
         ON_TAPE(bytes_are_those_of_what_lives),
         ON_TAPE(large_gap_begins_another_run),

@@ -29,7 +29,7 @@ static int parse(const char *first, ...)
         argv[argc++] = strdup(text);
     }
     va_end(rest);
-    int result = options_parse(argc, argv, &settings, &action, error, sizeof error);
+    int result = options_parse(argc, argv, &settings, &action, NULL, error, sizeof error);
     while (argc > 1)
         free(argv[--argc]);
     return result;
@@ -94,6 +94,34 @@ static void flags_win_over_the_file_wherever_they_stand(void **state)
     assert_refused(parse("--config", path, NULL), expected);
 }
 
+static void the_environment_stands_between_file_and_flags(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/stoatmq-options-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    FILE *file = fdopen(fd, "w");
+    fprintf(file, "channel_max = 7\nheartbeat = 8\nloops = 1\n");
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(setenv("STOATMQ_CONFIG_FILE", path, 1), 0);
+    assert_int_equal(setenv("STOATMQ_HEARTBEAT", "9", 1), 0);
+    assert_int_equal(setenv("STOATMQ_LOOPS", "9", 1), 0);
+    assert_int_equal(parse("--loops", "2", NULL), 0);
+    assert_int_equal(settings.channel_max, 7);
+    assert_int_equal(settings.heartbeat_s, 9);
+    assert_int_equal(settings.loops, 2);
+    assert_int_equal(parse("--config", "/dev/null", NULL), 0);
+    assert_int_equal(settings.channel_max, 2047);
+    assert_int_equal(unlink(path), 0);
+    char expected[128];
+    (void)snprintf(expected, sizeof expected, "STOATMQ_CONFIG_FILE: %s: No such file or directory",
+                   path);
+    assert_refused(parse(NULL), expected);
+    assert_int_equal(unsetenv("STOATMQ_CONFIG_FILE"), 0);
+    assert_int_equal(unsetenv("STOATMQ_HEARTBEAT"), 0);
+    assert_int_equal(unsetenv("STOATMQ_LOOPS"), 0);
+}
+
 static void errors_name_the_flag_and_what_was_expected(void **state)
 {
     (void)state;
@@ -150,6 +178,7 @@ int main(void)
         cmocka_unit_test(no_flags_run_with_finished_defaults),
         cmocka_unit_test(every_flag_sets_its_setting_in_both_forms),
         cmocka_unit_test(flags_win_over_the_file_wherever_they_stand),
+        cmocka_unit_test(the_environment_stands_between_file_and_flags),
         cmocka_unit_test(errors_name_the_flag_and_what_was_expected),
         cmocka_unit_test(asking_for_help_needs_no_valid_settings),
         cmocka_unit_test(help_shows_flags_and_settings),

@@ -16,6 +16,7 @@
 
 static struct settings settings;
 static char error[512];
+static struct buf notes;
 
 static int set_up(void **state)
 {
@@ -33,7 +34,8 @@ static int set(const char *key, const char *value)
 
 static int load(const char *text)
 {
-    return settings_load_text(&settings, "conf", slice_from_string(text), error, sizeof error);
+    return settings_load_text(&settings, "conf", slice_from_string(text), &notes, error,
+                              sizeof error);
 }
 
 static void assert_refused(int result, const char *expected)
@@ -303,19 +305,19 @@ static void files_are_read_and_missing_ones_named(void **state)
     fprintf(file, "channel_max = 77\nno_such = 1\n");
     assert_int_equal(fclose(file), 0);
     (void)snprintf(expected, sizeof expected, "%s:2: unknown key 'no_such'", path);
-    assert_refused(settings_load_file(&settings, path, error, sizeof error), expected);
+    assert_refused(settings_load_file(&settings, path, NULL, error, sizeof error), expected);
 
     assert_int_equal(truncate(path, sizeof "channel_max = 77\n" - 1), 0);
-    assert_int_equal(settings_load_file(&settings, path, error, sizeof error), 0);
+    assert_int_equal(settings_load_file(&settings, path, NULL, error, sizeof error), 0);
     assert_int_equal(settings.channel_max, 77);
     assert_int_equal(truncate(path, (1 << 20) + 1), 0);
     (void)snprintf(expected, sizeof expected, "%s: larger than 1 MiB", path);
-    assert_refused(settings_load_file(&settings, path, error, sizeof error), expected);
+    assert_refused(settings_load_file(&settings, path, NULL, error, sizeof error), expected);
 
     assert_int_equal(unlink(path), 0);
     (void)snprintf(expected, sizeof expected, "%s: No such file or directory", path);
-    assert_refused(settings_load_file(&settings, path, error, sizeof error), expected);
-    assert_int_equal(settings_load_file(&settings, "/", error, sizeof error), -1);
+    assert_refused(settings_load_file(&settings, path, NULL, error, sizeof error), expected);
+    assert_int_equal(settings_load_file(&settings, "/", NULL, error, sizeof error), -1);
 }
 
 /* What PRINT writes, on the heap. */
@@ -348,7 +350,7 @@ static void the_sample_with_every_line_uncommented_gives_the_defaults(void **sta
         count++;
     }
     assert_in_range(count, 25, 100);
-    assert_memory_equal(&settings, &defaults, sizeof settings);
+    assert_memory_equal(&settings, &defaults, offsetof(struct settings, given));
     free(sample);
 }
 
@@ -390,6 +392,162 @@ static void help_names_every_key(void **state)
     free(help);
 }
 
+static void keys_may_end_with_a_name_of_ones_own(void **state)
+{
+    (void)state;
+    assert_true(settings_has_default_tcp(&settings));
+    assert_int_equal(load("listeners.tcp.inside = 10.1.2.3:5673\n"
+                          "listeners.tcp.any = 5674\n"
+                          "listeners.tcp.six = [::1]:5675\n"
+                          "listeners.tcp.erlang = :::5676\n"
+                          "listeners.tcp.any = 5677\n"),
+                     0);
+    static const struct settings_listener expected[] = {{"inside", "10.1.2.3", 5673},
+                                                        {"any", "", 5677},
+                                                        {"six", "::1", 5675},
+                                                        {"erlang", "::", 5676}};
+    assert_int_equal(settings.tcp_listeners.count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        assert_string_equal(settings.tcp_listeners.at[i].name, expected[i].name);
+        assert_string_equal(settings.tcp_listeners.at[i].address, expected[i].address);
+        assert_int_equal(settings.tcp_listeners.at[i].port, expected[i].port);
+    }
+    assert_false(settings_has_default_tcp(&settings)); /* as in RabbitMQ */
+    assert_int_equal(set("listeners.tcp.default", "5672"), 0);
+    assert_true(settings_has_default_tcp(&settings));
+    assert_int_equal(settings.tcp_listeners.count, 4);
+    assert_int_equal(set("listeners.tcp", "none"), 0);
+    assert_false(settings_has_default_tcp(&settings));
+    static const char *const bad[] = {"",
+                                      "x",
+                                      "127.0.0.1",
+                                      "127.0.0.1:",
+                                      ":5672",
+                                      "65536",
+                                      "-1",
+                                      "a:b",
+                                      "1 2:5672",
+                                      "::",
+                                      "0x10",
+                                      "a\x1b:1",
+                                      "127.0.0.1:99999999999999999999"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (set("listeners.tcp.bad", bad[i]) != -1)
+            fail_msg("'%s' was taken", bad[i]);
+    assert_refused(set("listeners.tcp.bad", "x"),
+                   "listeners.tcp.bad: expected a port, or an address and a port such as "
+                   "127.0.0.1:5672, not 'x'");
+    for (char name = 'a'; name < 'a' + SETTINGS_LISTENERS_MAX - 4; name++) {
+        char key[] = "listeners.tcp.?";
+        key[sizeof key - 2] = name;
+        assert_int_equal(set(key, "1"), 0);
+    }
+    assert_refused(set("listeners.tcp.more", "1"), "listeners.tcp.NAME: at most 8 of them");
+}
+
+static void users_are_held_to_this_machine_by_name(void **state)
+{
+    (void)state;
+    struct slice guest = SLICE_LITERAL("guest"), eve = SLICE_LITERAL("eve");
+    assert_true(settings_is_loopback_only(&settings, guest));
+    assert_false(settings_is_loopback_only(&settings, eve));
+    assert_int_equal(load("loopback_users.eve = true\nloopback_users.guest = false\n"), 0);
+    assert_false(settings_is_loopback_only(&settings, guest));
+    assert_true(settings_is_loopback_only(&settings, eve));
+    assert_int_equal(set("loopback_users", "none"), 0);
+    assert_false(settings_is_loopback_only(&settings, eve));
+    assert_refused(set("loopback_users.eve", "yes"),
+                   "loopback_users.eve: expected true or false, not 'yes'");
+    assert_refused(set("loopback_users", "all"),
+                   "loopback_users: expected none, or nothing, not 'all'");
+}
+
+static void rabbitmqs_keys_without_a_meaning_are_noted(void **state)
+{
+    (void)state;
+    struct settings before = settings;
+    assert_int_equal(load("net_ticktime = 60\n"
+                          "\n"
+                          "cluster_formation.k8s.host = kubernetes.default.svc\n"),
+                     0);
+    assert_memory_equal(&settings, &before, sizeof settings);
+    static const char expected[] =
+        "conf:1: net_ticktime: there is no Erlang cluster here\n"
+        "conf:3: cluster_formation.k8s.host: nodes do not find each other in that way here\n";
+    assert_int_equal(notes.size, sizeof expected - 1);
+    assert_memory_equal(notes.data, expected, notes.size);
+    assert_int_equal(set("net_ticktime", "x"), SETTINGS_IGNORED);
+    assert_int_equal(set("net_ticktimes", "x"), -1);
+    buf_fini(&notes);
+}
+
+static int load_environment(char *const *environment)
+{
+    return settings_load_environment(&settings, environment, &notes, error, sizeof error);
+}
+
+static void the_environment_sets_what_is_called_like_a_key(void **state)
+{
+    (void)state;
+    char *good[] = {"STOATMQ_DEFAULT_USER=ours",
+                    "RABBITMQ_DEFAULT_USER=theirs",
+                    "RABBITMQ_DEFAULT_PASS=a=b",
+                    "STOATMQ_LISTENERS_TCP_DEFAULT=1234",
+                    "STOATMQ_CONFIG_FILE=x",
+                    "PATH=/bin",
+                    "no equals",
+                    "STOATMQ_PORT=tcp://10.0.0.1:5672",
+                    "STOATMQ_channel_max=1",
+                    NULL};
+    assert_int_equal(load_environment(good), 0);
+    assert_string_equal(settings.default_user, "ours");
+    assert_string_equal(settings.default_pass, "a=b");
+    assert_int_equal(settings.tcp_port, 1234);
+    assert_int_equal(settings.channel_max, 2047);
+    static const char expected[] =
+        "environment variable STOATMQ_PORT: no setting is called so\n"
+        "environment variable STOATMQ_channel_max: no setting is called so\n";
+    assert_int_equal(notes.size, sizeof expected - 1);
+    assert_memory_equal(notes.data, expected, notes.size);
+    buf_fini(&notes);
+
+    char *bad[] = {"STOATMQ_DEFAULT_VHOST=v", "STOATMQ_CHANNEL_MAX=0", NULL};
+    struct settings before = settings;
+    assert_refused(load_environment(bad),
+                   "environment variable STOATMQ_CHANNEL_MAX: channel_max: expected a number of"
+                   " channels from 1 to 65535, not '0'");
+    assert_memory_equal(&settings, &before, sizeof settings);
+}
+
+static void only_live_settings_are_taken_from_a_fresh_file(void **state)
+{
+    (void)state;
+    static struct settings fresh;
+    fresh = settings;
+    log_set_level(LOG_ERROR);
+    assert_int_equal(settings_take_live(&settings, &fresh), 0);
+    settings_init(&fresh);
+    assert_int_equal(settings_load_text(&fresh, "conf",
+                                        SLICE_LITERAL("channel_max = 5\n"
+                                                      "log.file = /x\n"
+                                                      "disk_free_limit.absolute = 1GB\n"
+                                                      "loopback_users.eve = true\n"
+                                                      "frame_max = 8192\n"
+                                                      "data_dir = /elsewhere\n"),
+                                        NULL, error, sizeof error),
+                     0);
+    assert_int_equal(settings_take_live(&settings, &fresh), 4);
+    assert_int_equal(settings.channel_max, 5);
+    assert_true(settings.given[SETTING_channel_max]);
+    assert_string_equal(settings.log_file, "/x");
+    assert_int_equal(settings.disk_free_limit_absolute, 1000000000);
+    assert_true(settings_is_loopback_only(&settings, SLICE_LITERAL("eve")));
+    assert_int_equal(settings.frame_max, 131072);
+    assert_string_equal(settings.data_dir, "./data");
+    assert_int_equal(settings_take_live(&settings, &fresh), 0);
+    log_set_level(LOG_INFO);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -411,6 +569,11 @@ int main(void)
         cmocka_unit_test_setup(committed_sample_and_documentation_are_what_the_program_prints,
                                set_up),
         cmocka_unit_test_setup(help_names_every_key, set_up),
+        cmocka_unit_test_setup(keys_may_end_with_a_name_of_ones_own, set_up),
+        cmocka_unit_test_setup(users_are_held_to_this_machine_by_name, set_up),
+        cmocka_unit_test_setup(rabbitmqs_keys_without_a_meaning_are_noted, set_up),
+        cmocka_unit_test_setup(the_environment_sets_what_is_called_like_a_key, set_up),
+        cmocka_unit_test_setup(only_live_settings_are_taken_from_a_fresh_file, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

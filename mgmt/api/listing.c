@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Design notes. To sort by any column, each row is written with that column alone, and what comes
+ * of it is the key: so writers are the only description of a row. Names and what the table is in
+ * order of anyway go the short way.
+ */
+#include "mgmt/api/listing.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "mgmt/management.h"
+#include "server/base/mem.h"
+#include "server/base/pattern.h"
+
+#define PAGE_SIZE     100
+#define PAGE_SIZE_MAX 500
+#define SAMPLES_MAX   2000 /* of a column in an answer */
+
+/* --- asking ---------------------------------------------------------------------------------- */
+
+static bool parameter(const struct listing *listing, const char *name, struct slice *value)
+{
+    return http_request_parameter(listing->request->http, name, value);
+}
+
+/* A decimal number; false when TEXT is none. */
+static bool read_number(struct slice text, uint64_t *number)
+{
+    *number = 0;
+    if (text.size == 0 || text.size > 15)
+        return false;
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9')
+            return false;
+        *number = *number * 10 + (uint64_t)(text.data[i] - '0');
+    }
+    return true;
+}
+
+/* False when the range is no good. */
+static bool read_range(const struct listing *listing, const char *prefix,
+                       struct sample_range *range)
+{
+    char name[32];
+    struct slice text;
+    uint64_t age, incr;
+    (void)snprintf(name, sizeof name, "%s_age", prefix);
+    if (!parameter(listing, name, &text))
+        return true;
+    if (!read_number(text, &age))
+        return false;
+    (void)snprintf(name, sizeof name, "%s_incr", prefix);
+    if (!parameter(listing, name, &text) || !read_number(text, &incr) || incr == 0)
+        return false;
+    if (age / incr > SAMPLES_MAX || age > 7 * 24 * 3600)
+        return false;
+    *range = (struct sample_range){(uint32_t)age, (uint32_t)incr};
+    return true;
+}
+
+static void on_ready(struct collector_wait *wait)
+{
+    struct listing *listing = LIST_ENTRY(wait, struct listing, wait);
+    listing->now_ms = collector_wall_ms();
+    listing->answer(listing);
+}
+
+void listing_ask(struct api_request *request, void (*answer)(struct listing *listing))
+{
+    struct listing *listing = mem_zalloc(sizeof *listing);
+    struct slice columns = SLICE_EMPTY;
+    request->state = listing;
+    request->free_state = mem_free;
+    listing->request = request;
+    listing->snapshot = &request->management->collector.snapshot;
+    listing->answer = answer;
+    (void)parameter(listing, "columns", &columns);
+    if (!json_columns_read(&listing->columns, columns)) {
+        api_refuse_bad_request(request, "Too many columns");
+        return;
+    }
+    if (!read_range(listing, "lengths", &listing->lengths) ||
+        !read_range(listing, "msg_rates", &listing->message_rates) ||
+        !read_range(listing, "data_rates", &listing->data_rates) ||
+        !read_range(listing, "node_stats", &listing->node_stats)) {
+        api_refuse_bad_request(request, "Invalid sample range");
+        return;
+    }
+    listing->without_stats = api_flag(request, "disable_stats");
+    listing->with_totals = api_flag(request, "enable_queue_totals");
+    listing->wait.ready = on_ready;
+    collector_ask(&request->management->collector, &listing->wait);
+}
+
+bool listing_sees(const struct listing *listing, const struct row *row)
+{
+    struct slice vhost = row->is.registry == REGISTRY_VHOST ? row->text[TEXT_NAME]
+                         : row->vhost != NULL               ? row->vhost->text[TEXT_NAME]
+                                                            : SLICE_EMPTY;
+    return api_user_sees_vhost(listing->request->user, vhost);
+}
+
+/* --- pages ----------------------------------------------------------------------------------- */
+
+struct page {
+    bool is_wanted;
+    uint64_t number, size;
+};
+
+/* Reads what page is wanted; false: the request is refused. */
+static bool read_page(struct listing *listing, struct page *page)
+{
+    struct slice number, size;
+    *page = (struct page){.size = PAGE_SIZE};
+    bool has_size = parameter(listing, "page_size", &size);
+    page->is_wanted = parameter(listing, "page", &number);
+    if (!page->is_wanted)
+        return true;
+    if (!read_number(number, &page->number) || (has_size && !read_number(size, &page->size))) {
+        api_refuse_bad_request(listing->request, "Pagination parameters are invalid");
+        return false;
+    }
+    if (page->number > 0 && page->size > 0 && page->size <= PAGE_SIZE_MAX)
+        return true;
+    if (!has_size)
+        size = SLICE_LITERAL("undefined");
+    api_refuse(listing->request, 400, "invalid_pagination_parameters",
+               "Invalid pagination parameters: page number %.*s, page size %.*s",
+               SLICE_ARGS(number), SLICE_ARGS(size));
+    return false;
+}
+
+/* --- what is listed -------------------------------------------------------------------------- */
+
+struct rows {
+    const struct row **rows;
+    size_t count, total; /* total: before the filter by name */
+};
+
+static uint8_t lower(uint8_t octet)
+{
+    return octet >= 'A' && octet <= 'Z' ? (uint8_t)(octet + 32) : octet;
+}
+
+static bool contains(struct slice text, struct slice part)
+{
+    for (size_t at = 0; at + part.size <= text.size; at++) {
+        size_t same = 0;
+        while (same < part.size && lower(text.data[at + same]) == lower(part.data[same]))
+            same++;
+        if (same == part.size)
+            return true;
+    }
+    return false;
+}
+
+/* What the list's `name` is about. Channels have none of their own. */
+static struct slice name_of(const struct row *row, struct buf *room)
+{
+    if (row->is.registry != REGISTRY_CHANNEL || row->of == NULL)
+        return row->text[TEXT_NAME];
+    room->size = 0;
+    buf_printf(room, "%.*s (%u)", SLICE_ARGS(row->of->text[TEXT_NAME]), row->is.number);
+    return buf_slice(room);
+}
+
+/* Drops the rows that `name` does not take; false: the request is refused. */
+static bool filter_by_name(struct listing *listing, struct rows *rows)
+{
+    struct slice name;
+    struct pattern *pattern = NULL;
+    struct pattern_error error;
+    struct buf room = {0};
+    if (!parameter(listing, "name", &name) || name.size == 0)
+        return true;
+    if (api_flag(listing->request, "use_regex")) {
+        struct buf caseless = {0};
+        buf_printf(&caseless, "(?i)%.*s", SLICE_ARGS(name));
+        pattern = pattern_new(buf_slice(&caseless), &error);
+        buf_fini(&caseless);
+        if (pattern == NULL) {
+            api_refuse_bad_request(listing->request, "Pagination parameters are invalid");
+            return false;
+        }
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < rows->count; i++) {
+        struct slice text = name_of(rows->rows[i], &room);
+        if (pattern != NULL ? pattern_matches(pattern, text) : contains(text, name))
+            rows->rows[kept++] = rows->rows[i];
+    }
+    rows->count = kept;
+    pattern_free(pattern);
+    buf_fini(&room);
+    return true;
+}
+
+/* --- order ----------------------------------------------------------------------------------- */
+
+struct sort_item {
+    const struct row *row;
+    double number;
+    struct slice text; /* of what is no number; SLICE_EMPTY: there is nothing */
+    bool is_text;
+};
+
+static int compare_slices(struct slice a, struct slice b)
+{
+    size_t shorter = a.size < b.size ? a.size : b.size;
+    int order = shorter == 0 ? 0 : memcmp(a.data, b.data, shorter);
+    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+/* As tables are: by virtual host, then by name; for the rest by what they belong to. */
+static int compare_rows(const struct row *a, const struct row *b)
+{
+    int order = 0;
+    if (a->vhost != NULL && b->vhost != NULL && a->vhost != b->vhost)
+        order = compare_slices(a->vhost->text[TEXT_NAME], b->vhost->text[TEXT_NAME]);
+    if (order == 0 && a->of != NULL && b->of != NULL && a->of != b->of)
+        order = compare_rows(a->of, b->of);
+    if (order == 0 && a->to != NULL && b->to != NULL && a->to != b->to)
+        order = compare_slices(a->to->text[TEXT_NAME], b->to->text[TEXT_NAME]);
+    if (order == 0)
+        order = compare_slices(a->text[TEXT_NAME], b->text[TEXT_NAME]);
+    if (order == 0)
+        order = (a->is.number > b->is.number) - (a->is.number < b->is.number);
+    return order != 0 ? order : (a->is.id > b->is.id) - (a->is.id < b->is.id);
+}
+
+/* Numbers before texts, nothing before all. */
+static int compare_items(const void *left, const void *right)
+{
+    const struct sort_item *a = left, *b = right;
+    int order = (int)a->is_text - (int)b->is_text;
+    if (order == 0)
+        order = (a->number > b->number) - (a->number < b->number);
+    if (order == 0)
+        order = compare_slices(a->text, b->text);
+    return order != 0 ? order : compare_rows(a->row, b->row);
+}
+
+static int compare_items_down(const void *left, const void *right)
+{
+    return compare_items(right, left);
+}
+
+/* The value in {"a":{"b":VALUE}}, as many keys deep as the column has parts. */
+static struct slice innermost(struct slice json, unsigned parts)
+{
+    for (unsigned i = 0; i < parts; i++) {
+        if (json.size < 3 || json.data[0] != '{' || json.data[1] != '"')
+            return SLICE_EMPTY;
+        const uint8_t *colon = memchr(json.data, ':', json.size);
+        if (colon == NULL)
+            return SLICE_EMPTY;
+        json = slice_of(colon + 1, (size_t)(json.data + json.size - colon) - 2);
+    }
+    return json;
+}
+
+static void set_key(struct sort_item *item, struct slice value)
+{
+    item->number = -1;
+    if (value.size == 0 || slice_equal(value, SLICE_LITERAL("null")))
+        return;
+    if (value.data[0] == '"' || value.data[0] == '{' || value.data[0] == '[') {
+        item->is_text = true;
+        item->text = slice_dup(value);
+    } else if (slice_equal(value, SLICE_LITERAL("true"))) {
+        item->number = 1;
+    } else if (slice_equal(value, SLICE_LITERAL("false"))) {
+        item->number = 0;
+    } else {
+        char digits[40] = {0};
+        memcpy(digits, value.data, value.size < sizeof digits ? value.size : sizeof digits - 1);
+        item->number = strtod(digits, NULL);
+    }
+}
+
+/* Finds the keys of all rows for COLUMN. */
+static void make_keys(struct listing *listing, struct sort_item *items, size_t count,
+                      struct slice column, listing_writer write)
+{
+    struct json_columns columns;
+    struct buf json = {0};
+    struct json_writer writer;
+    bool is_known = json_columns_read(&columns, column) && columns.count == 1;
+    for (size_t i = 0; i < count && is_known; i++) {
+        json.size = 0;
+        json_writer_init(&writer, &json);
+        json_writer_columns(&writer, &columns);
+        write(listing, &writer, items[i].row);
+        set_key(&items[i], innermost(buf_slice(&json), columns.paths[0].part_count));
+    }
+    buf_fini(&json);
+}
+
+static void sort_rows(struct listing *listing, struct rows *rows, listing_writer write)
+{
+    struct slice column = SLICE_EMPTY;
+    bool is_down = api_flag(listing->request, "sort_reverse");
+    struct sort_item *items = mem_zalloc((rows->count + 1) * sizeof *items);
+    for (size_t i = 0; i < rows->count; i++)
+        items[i].row = rows->rows[i];
+    if (parameter(listing, "sort", &column) && column.size > 0)
+        make_keys(listing, items, rows->count, column, write);
+    qsort(items, rows->count, sizeof *items, is_down ? compare_items_down : compare_items);
+    for (size_t i = 0; i < rows->count; i++) {
+        rows->rows[i] = items[i].row;
+        mem_free((void *)items[i].text.data);
+    }
+    mem_free(items);
+}
+
+/* --- answers --------------------------------------------------------------------------------- */
+
+static void write_rows(struct listing *listing, struct json_writer *writer, const struct rows *rows,
+                       size_t first, size_t end, listing_writer write)
+{
+    json_write_array(writer);
+    for (size_t i = first; i < end; i++) {
+        json_writer_columns(writer, &listing->columns);
+        write(listing, writer, rows->rows[i]);
+    }
+    json_writer_columns(writer, NULL);
+    json_write_array_end(writer);
+}
+
+static void reply_page(struct listing *listing, const struct rows *rows, const struct page *page,
+                       listing_writer write)
+{
+    struct buf body = {0};
+    struct json_writer writer;
+    uint64_t pages = (rows->count + page->size - 1) / page->size;
+    size_t first = (size_t)((page->number - 1) * page->size);
+    if (page->number > 1 && first >= rows->count) {
+        api_refuse(listing->request, 400, "page_out_of_range",
+                   "Page out of range, page: %llu page size: %llu, len: %zu",
+                   (unsigned long long)page->number, (unsigned long long)page->size, rows->count);
+        return;
+    }
+    size_t end = rows->count - first < page->size ? rows->count : first + (size_t)page->size;
+    json_writer_init(&writer, &body);
+    json_write_object(&writer);
+    json_put_uint(&writer, "filtered_count", rows->count);
+    json_put_uint(&writer, "item_count", end - first);
+    (void)json_write_key(&writer, SLICE_LITERAL("items"));
+    write_rows(listing, &writer, rows, first, end, write);
+    json_put_uint(&writer, "page", page->number);
+    json_put_uint(&writer, "page_count", pages == 0 ? 1 : pages);
+    json_put_uint(&writer, "page_size", page->size);
+    json_put_uint(&writer, "total_count", rows->total);
+    json_write_object_end(&writer);
+    api_reply_json(listing->request, &body);
+}
+
+static void collect(struct listing *listing, enum registry_kind kind, listing_filter filter,
+                    const void *context, struct rows *rows)
+{
+    const struct table *table = &listing->snapshot->tables[kind];
+    rows->rows = mem_realloc(rows->rows, (rows->count + table->count + 1) * sizeof *rows->rows);
+    for (uint32_t i = 0; i < table->count; i++)
+        if ((filter == NULL || filter(listing, table->rows[i], context)) &&
+            listing_sees(listing, table->rows[i]))
+            rows->rows[rows->count++] = table->rows[i];
+}
+
+static void reply_rows(struct listing *listing, struct rows *rows, const struct page *page,
+                       listing_writer write)
+{
+    sort_rows(listing, rows, write);
+    if (page->is_wanted) {
+        reply_page(listing, rows, page, write);
+        return;
+    }
+    struct buf body = {0};
+    struct json_writer writer;
+    json_writer_init(&writer, &body);
+    write_rows(listing, &writer, rows, 0, rows->count, write);
+    api_reply_json(listing->request, &body);
+}
+
+void listing_reply_tables(struct listing *listing, const enum registry_kind *kinds, size_t count,
+                          listing_filter filter, const void *context, listing_writer write)
+{
+    struct page page;
+    struct rows rows = {0};
+    if (!read_page(listing, &page))
+        return;
+    for (size_t i = 0; i < count; i++)
+        collect(listing, kinds[i], filter, context, &rows);
+    rows.total = rows.count;
+    if (filter_by_name(listing, &rows))
+        reply_rows(listing, &rows, &page, write);
+    mem_free(rows.rows);
+}
+
+void listing_reply_table(struct listing *listing, enum registry_kind kind, listing_filter filter,
+                         const void *context, listing_writer write)
+{
+    listing_reply_tables(listing, &kind, 1, filter, context, write);
+}
+
+void listing_reply_row(struct listing *listing, const struct row *row, listing_writer write)
+{
+    struct buf body = {0};
+    struct json_writer writer;
+    if (row == NULL) {
+        api_refuse_not_found(listing->request);
+        return;
+    }
+    listing->is_detail = true;
+    json_writer_init(&writer, &body);
+    json_writer_columns(&writer, &listing->columns);
+    write(listing, &writer, row);
+    api_reply_json(listing->request, &body);
+}

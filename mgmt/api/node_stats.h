@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * node_stats: what the process takes of the machine, read from the system when asked. Management's
+ * thread only.
+ */
+#ifndef STOATMQ_MGMT_API_NODE_STATS_H
+#define STOATMQ_MGMT_API_NODE_STATS_H
+
+#include <stdint.h>
+
+struct management;
+
+struct node_stats {
+    uint64_t fd_total, fd_used;
+    uint64_t memory_used, memory_limit, disk_free, disk_limit; /* bytes */
+    uint64_t threads, processors, context_switches;
+    uint64_t uptime_ms;
+};
+
+/* What cannot be read is 0. */
+struct node_stats node_stats_read(const struct management *management);
+
+#endif
