@@ -185,9 +185,10 @@ static struct account_result set_permission(struct engine *engine, struct slice 
         return RESULT(ACCOUNT_NO_USER);
     if (exchange.size > ACCOUNT_NAME_MAX)
         return refused("invalid exchange name");
-    const struct permission *former = is_topic ? permission_find_topic(vhost, user, exchange)
-                                               : permission_find(vhost, user);
-    enum account_status status = former == NULL ? ACCOUNT_CREATED : ACCOUNT_REPLACED;
+    /* A user's topic permissions in a vhost are one resource, as RabbitMQ sees it. */
+    bool was_there = is_topic ? permission_has_topics(vhost, user)
+                              : permission_find(vhost, user) != NULL;
+    enum account_status status = was_there ? ACCOUNT_REPLACED : ACCOUNT_CREATED;
     struct permission *permission = permission_new(vhost, user, exchange, expressions, &result.bad,
                                                    &error);
     if (permission == NULL) {

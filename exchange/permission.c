@@ -188,7 +188,7 @@ uint64_t permission_remove(struct vhost *vhost, struct permission *permission, b
     return lsn;
 }
 
-/* Any of USER's among the topic permissions of VHOST (of anybody's, when USER's data is NULL). */
+/* Any of USER's among the permissions of VHOST (of anybody's, when USER's data is NULL). */
 static struct permission *any(struct vhost *vhost, struct slice user, bool is_topic)
 {
     uint32_t position = 0;
@@ -197,6 +197,11 @@ static struct permission *any(struct vhost *vhost, struct slice user, bool is_to
         if (user.data == NULL || slice_equal(permission->user, user))
             break;
     return permission;
+}
+
+bool permission_has_topics(struct vhost *vhost, struct slice user)
+{
+    return any(vhost, user, true) != NULL;
 }
 
 unsigned permission_remove_topics(struct vhost *vhost, struct slice user, uint64_t *lsn)

@@ -41,6 +41,9 @@ struct permission *permission_find(const struct vhost *vhost, struct slice user)
 struct permission *permission_find_topic(const struct vhost *vhost, struct slice user,
                                          struct slice exchange);
 
+/* Has USER any topic permission in VHOST? */
+bool permission_has_topics(struct vhost *vhost, struct slice user);
+
 /* Adds PERMISSION to VHOST in place of the one that was there; in memory, and in the store. Returns
  * the LSN. */
 uint64_t permission_put(struct vhost *vhost, struct permission *permission, bool is_topic);

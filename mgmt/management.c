@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "mgmt/api/dispatch.h"
+#include "mgmt/definitions/boot.h"
 #include "mgmt/metrics.h"
 #include "server/base/check.h"
 #include "server/base/log.h"
@@ -66,7 +67,8 @@ static int open_listener(struct management *management, struct http_listener *li
     }
     struct listener_row row = {.protocol = transport->protocol,
                                .port = listener->listener.port,
-                               .has_tls = transport->tls != NULL};
+                               .has_tls = transport->tls != NULL,
+                               .tls = transport->tls};
     snprintf(row.address, sizeof row.address, "%s", address);
     listeners_add(management->view->listeners, &row);
     log_info("listener_started", LOG_STR("protocol", transport->protocol),
@@ -152,6 +154,8 @@ static int start(void *context, const struct node_view *view, char *error, size_
     struct management *management = context;
     const struct settings *settings = view->settings;
     *management = (struct management){.view = view, .started_ns = uv_hrtime()};
+    if (definitions_load_file(view->engine, settings->load_definitions, error, error_size) < 0)
+        return -1;
     management->http.listener.watch.fd = management->https.listener.watch.fd =
         management->metrics.listener.watch.fd = -1;
     int status = loop_init(&management->loop, 0, READ_BUFFER_BYTES, &hooks, management);

@@ -1,36 +1,67 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mgmt/metrics.h"
 
-#include "mgmt/management.h"
+#include "mgmt/metrics_text.h"
+#include "server/base/mem.h"
 
-static void put_own_metrics(const struct management *management, struct buf *out)
+/* A scrape that waits for the snapshot. */
+struct scrape_wait {
+    struct collector_wait wait; /* first */
+    struct management *management;
+    struct http_exchange *exchange;
+    enum metrics_form form;
+};
+
+static void answer(struct collector_wait *wait)
 {
-    buf_printf(out,
-               "# HELP stoatmq_http_requests_total HTTP requests served by the management.\n"
-               "# TYPE stoatmq_http_requests_total counter\n"
-               "stoatmq_http_requests_total %llu\n"
-               "# HELP stoatmq_http_connections HTTP connections of the management.\n"
-               "# TYPE stoatmq_http_connections gauge\n"
-               "stoatmq_http_connections %u\n",
-               (unsigned long long)management->server.requests,
-               management->server.connection_count);
+    struct scrape_wait *scrape = (struct scrape_wait *)wait;
+    struct http_reply reply = {.status = 200,
+                               .content_type = "text/plain; version=0.0.4; charset=utf-8"};
+    metrics_write(scrape->management,
+                  &(struct metrics_wish){scrape->form, http_exchange_request(scrape->exchange)},
+                  &reply.body);
+    http_reply(scrape->exchange, &reply);
+    struct management *management = scrape->management;
+    mem_free(scrape);
+    management_request_ended(management);
+}
+
+/* Which form PATH names; false: none. */
+static bool read_form(const struct http_request *http, enum metrics_form *form)
+{
+    static const struct {
+        const char *path;
+        enum metrics_form form;
+    } paths[] = {{"/metrics", METRICS_SUMMED},
+                 {"/metrics/per-object", METRICS_PER_OBJECT},
+                 {"/metrics/detailed", METRICS_DETAILED}};
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+        if (slice_equal(http->path, slice_from_string(paths[i].path))) {
+            *form = paths[i].form;
+            return true;
+        }
+    return false;
 }
 
 void metrics_request(void *context, struct http_exchange *exchange)
 {
     const struct http_request *http = http_exchange_request(exchange);
-    struct http_reply reply = {.status = 200,
-                               .content_type = "text/plain; version=0.0.4; charset=utf-8"};
-    bool is_metrics = http->segment_count == 1 &&
-                      slice_equal(http->segments[0], SLICE_LITERAL("metrics"));
-    if (!is_metrics) {
-        reply.status = 404;
+    struct management *management = context;
+    struct http_reply reply = {.status = 404, .content_type = "text/plain"};
+    enum metrics_form form;
+    if (!read_form(http, &form)) {
         buf_bytes(&reply.body, SLICE_LITERAL("metrics are at /metrics\n"));
-    } else if (http->method != HTTP_METHOD_GET && http->method != HTTP_METHOD_HEAD) {
+        http_reply(exchange, &reply);
+        return;
+    }
+    if (http->method != HTTP_METHOD_GET && http->method != HTTP_METHOD_HEAD) {
         reply = (struct http_reply){.status = 405};
         http_reply_header(&reply, "Allow", SLICE_LITERAL("HEAD, GET"));
-    } else {
-        put_own_metrics(context, &reply.body);
+        http_reply(exchange, &reply);
+        return;
     }
-    http_reply(exchange, &reply);
+    struct scrape_wait *scrape = mem_zalloc(sizeof *scrape);
+    *scrape = (struct scrape_wait){{.ready = answer}, management, exchange, form};
+    management->open_requests++;
+    collector_ask(&management->collector, &scrape->wait);
 }

@@ -139,7 +139,8 @@ static int listen_at(struct listeners *listeners, const struct settings *setting
     listeners->place_count++;
     struct listener_row row = {.protocol = options->protocol,
                                .port = place->listener.port,
-                               .has_tls = options->tls != NULL};
+                               .has_tls = options->tls != NULL,
+                               .tls = options->tls};
     snprintf(row.address, sizeof row.address, "%.45s", address);
     listeners_add(listeners, &row);
     log_info("listener_started", LOG_STR("protocol", options->protocol),

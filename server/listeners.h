@@ -18,6 +18,7 @@ struct listener_row {
     char address[ADDRESS_HOST_BYTES];
     uint16_t port;
     bool has_tls;
+    struct tls_server *tls; /* NULL: plain */
 };
 
 #define LISTENER_ROWS_MAX 24

@@ -641,6 +641,11 @@ bool node_run(struct node *node)
     return !node->store_failed;
 }
 
+const struct alarms *node_alarms(const struct node *node)
+{
+    return &node->alarms;
+}
+
 void node_free(struct node *node)
 {
     if (node->has_storage && !node->store_failed && node->engine != NULL)

@@ -10,6 +10,7 @@
 
 #include "server/settings.h"
 
+struct alarms;
 struct call;
 struct engine;
 struct listeners;
@@ -65,6 +66,9 @@ struct worker *node_worker(struct node *node, unsigned number);
 
 /* What the node listens on (listeners.h), until node_free. */
 struct listeners *node_listeners(struct node *node);
+
+/* Its alarms: what is on, and the last readings. Main thread. */
+const struct alarms *node_alarms(const struct node *node);
 
 /* Frees a node that has run, or never did. */
 void node_free(struct node *node);

@@ -227,6 +227,18 @@ static int check_mechanisms(const struct settings *settings, char *error, size_t
     return 0;
 }
 
+/* Gives NAME, when it is empty, the name of this machine. */
+static void name_after_machine(char *name, size_t size)
+{
+    char host[256];
+    if (name[0] != '\0')
+        return;
+    if (gethostname(host, sizeof host) != 0)
+        memcpy(host, "localhost", sizeof "localhost");
+    host[sizeof host - 1] = '\0';
+    (void)snprintf(name, size, "stoatmq@%.246s", host);
+}
+
 int settings_finish(struct settings *settings, char *error, size_t error_size)
 {
     if (check_mechanisms(settings, error, error_size) < 0)
@@ -238,13 +250,7 @@ int settings_finish(struct settings *settings, char *error, size_t error_size)
                                settings->initial_frame_max, settings->frame_max);
     if (settings->loops == 0)
         settings->loops = settings_loops_for(sysconf(_SC_NPROCESSORS_ONLN));
-    if (settings->cluster_name[0] == '\0') {
-        char host[256];
-        if (gethostname(host, sizeof host) != 0)
-            memcpy(host, "localhost", sizeof "localhost");
-        host[sizeof host - 1] = '\0';
-        (void)snprintf(settings->cluster_name, sizeof settings->cluster_name, "stoatmq@%.246s",
-                       host);
-    }
+    name_after_machine(settings->node_name, sizeof settings->node_name);
+    name_after_machine(settings->cluster_name, sizeof settings->cluster_name);
     return 0;
 }

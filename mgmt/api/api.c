@@ -120,6 +120,13 @@ void api_reply_json(struct api_request *request, struct buf *json)
     api_reply_body(request, JSON_TYPE, json);
 }
 
+void api_reply_json_as(struct api_request *request, unsigned status, struct buf *json)
+{
+    struct http_reply reply = {.status = status, .content_type = JSON_TYPE, .body = *json};
+    *json = (struct buf){0};
+    answer(request, &reply);
+}
+
 static int append(const char *text, size_t size, void *to)
 {
     buf_bytes(to, slice_of(text, size));
@@ -168,6 +175,10 @@ static void refuse(struct api_request *request, unsigned status, const char *err
     json_write_object_end(&writer);
     answer(request, &reply);
 }
+
+static void refuse_formatted(struct api_request *request, unsigned status, const char *error,
+                             const char *format, va_list arguments)
+    __attribute__((format(printf, 4, 0)));
 
 static void refuse_formatted(struct api_request *request, unsigned status, const char *error,
                              const char *format, va_list arguments)

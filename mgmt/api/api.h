@@ -63,6 +63,7 @@ void api_reply_json(struct api_request *request, struct buf *json);
 void api_reply_value(struct api_request *request, json_t *value);
 
 /* The same with another status: health checks answer 503. */
+void api_reply_json_as(struct api_request *request, unsigned status, struct buf *json);
 void api_reply_value_as(struct api_request *request, unsigned status, json_t *value);
 
 /* Answers without a body: 201, 204... */

@@ -212,6 +212,15 @@ static void refuse(struct login_check *check)
     list_append(&authentication->late, &late->node);
 }
 
+void authentication_each_source(const struct authentication *authentication, void *context,
+                                void (*visit)(void *context, const char *host, unsigned failures))
+{
+    list_for_each (it, &authentication->sources_by_age) {
+        const struct login_source *source = LIST_ENTRY(it, struct login_source, by_age);
+        visit(context, source->host, source->failures);
+    }
+}
+
 /* --- name and password ----------------------------------------------------------------------- */
 
 /* Hash of name and password under a salt of this process. */

@@ -33,7 +33,8 @@ struct authentication {
     struct list late; /* struct late_answer: to be refused when their time has come */
     uint64_t epoch;   /* grows when users may have changed: what was known is void */
     uint32_t session_timeout_min;
-    struct login_attempts attempts;
+    struct login_attempts attempts;    /* by HTTP */
+    struct login_attempts amqp_before; /* AMQP's when they were counted from zero again */
 };
 
 enum login_result {
@@ -50,6 +51,10 @@ void authentication_fini(struct authentication *authentication);
 
 /* Every LOOP_TIMER_MS. */
 void authentication_on_timer(struct authentication *authentication);
+
+/* Calls VISIT with each address that wrong logins came from lately. */
+void authentication_each_source(const struct authentication *authentication, void *context,
+                                void (*visit)(void *context, const char *host, unsigned failures));
 
 /* Users, permissions or tags may have changed: ask the engine again. */
 void authentication_forget(struct authentication *authentication);

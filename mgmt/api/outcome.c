@@ -33,8 +33,8 @@ static void done(struct api_request *request)
     struct outcome *outcome = request->state;
     CHECK(outcome->status != 0);
     struct slice reason = buf_slice(&outcome->body);
-    if (outcome->status == 200)
-        api_reply_json(request, &outcome->body);
+    if (outcome->status == 200 || outcome->status == 503)
+        api_reply_json_as(request, outcome->status, &outcome->body);
     else if (outcome->reason != NULL)
         api_reply_value_as(request, outcome->status,
                            json_pack("{s:s, s:O}", "error", outcome->error, "reason",

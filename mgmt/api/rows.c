@@ -29,6 +29,75 @@ void rows_reply_of_vhost(struct listing *listing, enum registry_kind kind, listi
         listing_reply_table(listing, kind, is_of_vhost, vhost, write);
 }
 
+/* --- virtual hosts --------------------------------------------------------------------------- */
+
+static void put_tags(struct json_writer *writer, const struct row *row)
+{
+    struct cursor cursor = cursor_of(row->text[TEXT_TAGS]);
+    (void)json_put_array(writer, "tags");
+    for (struct table_value tag; table_next_item(&cursor, &tag);)
+        if (tag.type == TABLE_LONGSTR)
+            json_write_string(writer, tag.bytes);
+    json_write_array_end(writer);
+}
+
+static void put_metadata(struct json_writer *writer, const struct row *row)
+{
+    struct slice type = row->text[TEXT_QUEUE_TYPE];
+    json_put_string(writer, "description", row->text[TEXT_DESCRIPTION]);
+    put_tags(writer, row);
+    json_put_string(writer, "default_queue_type",
+                    type.size > 0 ? type : SLICE_LITERAL("undefined"));
+}
+
+static void write_vhost(struct listing *listing, struct json_writer *writer, const struct row *row)
+{
+    json_write_object(writer);
+    json_put_string(writer, "name", row->text[TEXT_NAME]);
+    put_metadata(writer, row);
+    (void)json_put_object(writer, "metadata");
+    put_metadata(writer, row);
+    json_write_object_end(writer);
+    json_put_bool(writer, "tracing", (row->is.flags & CAME_TRACING) != 0);
+    if (json_put_object(writer, "cluster_state")) {
+        (void)json_write_key(writer, listing_node(listing));
+        json_write_string(writer, SLICE_LITERAL("running"));
+    }
+    json_write_object_end(writer);
+    if (!listing->without_stats) {
+        for (uint32_t i = 0; i < SESSION_COLUMNS; i++)
+            listing_put_column(listing, writer, octets_names[i], row->series, COLUMN_VHOST_RECV + i,
+                               &listing->data_rates);
+        for (uint32_t i = 0; i < 3; i++)
+            listing_put_column(listing, writer, depth_names[i], row->series, COLUMN_READY + i,
+                               &listing->lengths);
+        listing_put_traffic(listing, writer, row->series, UINT32_MAX);
+    }
+    json_write_object_end(writer);
+}
+
+static void reply_vhosts(struct listing *listing)
+{
+    listing_reply_table(listing, REGISTRY_VHOST, NULL, NULL, write_vhost);
+}
+
+void api_get_vhosts(struct api_request *request)
+{
+    listing_ask(request, reply_vhosts);
+}
+
+static void reply_vhost(struct listing *listing)
+{
+    listing_reply_row(listing,
+                      snapshot_vhost(listing->snapshot, api_argument(listing->request, "vhost")),
+                      write_vhost);
+}
+
+void api_get_vhost(struct api_request *request)
+{
+    listing_ask(request, reply_vhost);
+}
+
 /* --- exchanges ------------------------------------------------------------------------------- */
 
 void rows_write_exchange(struct listing *listing, struct json_writer *writer, const struct row *row)

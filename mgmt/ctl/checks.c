@@ -118,7 +118,7 @@ int run_await_startup(const struct arguments *arguments)
     time_t until = time(NULL) + (api.timeout_s > 0 ? api.timeout_s : STARTUP_TIMEOUT_S);
     api.timeout_s = 5;
     for (;;) {
-        status = api_send(&api, "GET", "/health/checks/virtual-hosts", NULL, &answer, error);
+        status = api_send(&api, "GET", "/whoami", NULL, &answer, error);
         if (status == 0 && (answer.code == 200 || answer.code == 401 || answer.code == 403))
             break;
         if (status == 0) {

@@ -11,6 +11,7 @@
 #include "mgmt/ctl/command_line.h"
 #include "mgmt/ctl/help.h"
 #include "mgmt/ctl/output.h"
+#include "mgmt/ctl/target.h"
 #include "mgmt/ctl/template.h"
 #include "server/base/check.h"
 #include "server/base/mem.h"
@@ -142,6 +143,10 @@ static int run(const struct arguments *arguments)
     const struct command *command = arguments->command;
     if (command->saying != NULL) {
         struct buf text = {0};
+        struct target target;
+        int status = target_find(&target, &arguments->common);
+        if (status != 0)
+            return status; /* before anything is announced */
         (void)template_expand(command->saying, arguments, TEMPLATE_TEXT, &text);
         say(arguments, "%.*s", SLICE_ARGS(buf_slice(&text)));
         (void)fflush(stdout);

@@ -204,6 +204,8 @@ static size_t empty_lines(struct slice input)
 static size_t parse(struct http_connection *connection, struct slice input)
 {
     size_t at = 0;
+    if (input.data == NULL)
+        input.data = (const uint8_t *)""; /* to which C allows zero to be added */
     connection->is_parsing = true;
     while (may_parse(connection)) {
         struct slice rest = slice_of(input.data + at, input.size - at);

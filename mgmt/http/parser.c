@@ -211,7 +211,7 @@ static int status_of_error(const struct http_parser *parser, llhttp_errno_t erro
 
 enum http_progress http_parser_feed(struct http_parser *parser, struct slice input, size_t *used)
 {
-    const char *start = (const char *)input.data;
+    const char *start = input.data != NULL ? (const char *)input.data : "";
     CHECK(!parser->is_complete && parser->status == 0);
     *used = 0;
     if (input.size == 0 && !parser->head_came)
@@ -232,7 +232,7 @@ enum http_progress http_parser_feed(struct http_parser *parser, struct slice inp
         CHECK(*used <= input.size);
         return parser->is_complete ? HTTP_FEED_WHOLE : HTTP_FEED_HEAD;
     }
-    if (error != HPE_USER || parser->status == 0)
+    if (parser->status == 0)
         parser->status = status_of_error(parser, error);
     *used = input.size;
     return HTTP_FEED_BROKEN;

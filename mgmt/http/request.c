@@ -37,7 +37,11 @@ bool http_request_parameter(const struct http_request *request, const char *name
  * there was one. */
 static struct slice take_until(struct slice *text, char byte, bool *found)
 {
-    const uint8_t *at = text->size > 0 ? memchr(text->data, byte, text->size) : NULL;
+    if (text->size == 0) {
+        *found = false;
+        return *text;
+    }
+    const uint8_t *at = memchr(text->data, byte, text->size);
     struct slice part = at != NULL ? slice_of(text->data, (size_t)(at - text->data)) : *text;
     *found = at != NULL;
     *text = at != NULL ? slice_of(at + 1, text->size - part.size - 1)

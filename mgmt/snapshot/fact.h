@@ -24,7 +24,7 @@ enum fact_kind {
 };
 
 /* In front of each; facts begin at multiples of eight octets. */
-struct fact {
+struct fact_front {
     uint32_t kind;  /* enum fact_kind */
     uint32_t bytes; /* with this, rounded up */
 };
@@ -43,7 +43,7 @@ enum { CAME_TEXTS = 5 };
 
 /* Something is there. What is not said of its kind is 0. */
 struct fact_came {
-    struct fact fact;
+    struct fact_front fact;
     uint64_t id;
     uint64_t vhost_id;
     uint64_t of_id; /* queue: session it is exclusive to; binding: source; channel: session;
@@ -60,25 +60,25 @@ struct fact_came {
 };
 
 struct fact_went {
-    struct fact fact;
+    struct fact_front fact;
     uint64_t id;
     uint64_t registry;
 };
 
 struct fact_vhost {
-    struct fact fact;
+    struct fact_front fact;
     uint64_t id;
     struct traffic traffic; /* of closed channels */
 };
 
 struct fact_exchange {
-    struct fact fact;
+    struct fact_front fact;
     uint64_t id;
     uint64_t published, routed;
 };
 
 struct fact_queue {
-    struct fact fact;
+    struct fact_front fact;
     uint64_t id;
     struct traffic traffic;
     uint64_t ready, unacked, ready_bytes, unacked_bytes;
@@ -93,14 +93,14 @@ struct fact_queue {
 };
 
 struct fact_session {
-    struct fact fact;
+    struct fact_front fact;
     uint64_t id;
     uint32_t channels;
     bool is_clogged;
 };
 
 struct fact_channel {
-    struct fact fact;
+    struct fact_front fact;
     uint64_t id;
     struct traffic traffic;
     uint64_t unconfirmed;
@@ -111,7 +111,7 @@ struct fact_channel {
 
 /* A connection's side at its worker. */
 struct fact_socket {
-    struct fact fact;
+    struct fact_front fact;
     uintptr_t connection;
     uint64_t recv_octets, send_octets, recv_count, send_count, pending_bytes;
     uint32_t frame_max;
@@ -121,7 +121,7 @@ struct fact_socket {
 };
 
 struct fact_engine {
-    struct fact fact;
+    struct fact_front fact;
     struct counters counters;
     uint64_t queue_declares;
     uint64_t objects[REGISTRY_KIND_COUNT];

@@ -206,18 +206,25 @@ static void set_traffic(uint64_t *values, const struct traffic *traffic)
                                  traffic->count[TRAFFIC_GET] + traffic->count[TRAFFIC_GET_NO_ACK];
 }
 
+/* Drops the mark without which the least is lost: so they stay about evenly apart. */
+static void drop_closest_mark(struct age_mark *marks, unsigned count)
+{
+    unsigned closest = 1;
+    for (unsigned i = 2; i + 1 < count; i++)
+        if (marks[i + 1].at_ms - marks[i - 1].at_ms <
+            marks[closest + 1].at_ms - marks[closest - 1].at_ms)
+            closest = i;
+    memmove(&marks[closest], &marks[closest + 1], (count - closest - 1) * sizeof *marks);
+}
+
 static void mark_age(struct queue_ages *ages, const struct fact_queue *now, uint64_t now_ms)
 {
     unsigned kept = 0;
     for (unsigned i = 0; i < ages->count; i++)
         if (ages->marks[i].position > now->first_position)
             ages->marks[kept++] = ages->marks[i];
-    if (kept == AGE_MARKS) { /* every second of the older half */
-        unsigned to = 1;
-        for (unsigned i = 2; i < AGE_MARKS; i += i < AGE_MARKS / 2 ? 2 : 1)
-            ages->marks[to++] = ages->marks[i];
-        kept = to;
-    }
+    if (kept == AGE_MARKS)
+        drop_closest_mark(ages->marks, kept--);
     if (now->ready > 0 && (kept == 0 || ages->marks[kept - 1].position < now->next_position))
         ages->marks[kept++] = (struct age_mark){now->next_position, now_ms};
     ages->count = kept;
@@ -301,7 +308,7 @@ static void take_socket(struct snapshot *snapshot, const struct fact_socket *fac
 void snapshot_take(struct snapshot *snapshot, struct slice facts, uint64_t now_ms)
 {
     for (size_t at = 0; at < facts.size;) {
-        const struct fact *fact = (const struct fact *)(const void *)(facts.data + at);
+        const struct fact_front *fact = (const struct fact_front *)(const void *)(facts.data + at);
         const void *whole = fact;
         at += fact->bytes;
         CHECK_ID(fact->bytes > 0 && at <= facts.size, fact->kind);

@@ -48,7 +48,7 @@ struct row *snapshot_queue(const struct snapshot *snapshot, struct slice vhost, 
 double snapshot_rate(const struct snapshot *snapshot, const struct series *series, uint32_t column);
 
 /* How long ago, about, the oldest message that is ready was published, in milliseconds; 0 when none
- * is. Exact to the interval of sweeps for young ones, and to a tenth or so for old ones. */
+ * is. Exact to the interval of sweeps, or to an eighth of the greatest age in the queue. */
 uint64_t queue_age_ms(const struct row *queue, uint64_t now_ms);
 
 #endif

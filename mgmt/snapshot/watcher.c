@@ -25,7 +25,7 @@ static void pad(struct buf *facts)
 
 void fact_put(struct buf *facts, enum fact_kind kind, void *fact, size_t bytes)
 {
-    struct fact *front = fact;
+    struct fact_front *front = fact;
     front->kind = kind;
     front->bytes = (uint32_t)((bytes + 7) & ~(size_t)7);
     buf_bytes(facts, slice_of(fact, bytes));
@@ -125,6 +125,15 @@ static void describe_consumer(const struct consumer *consumer, struct fact_came 
     texts->of[TEXT_ARGUMENTS] = consumer->arguments;
 }
 
+static void look_if_crowded(struct watcher *watcher)
+{
+    if (watcher->journal.size < WATCHER_JOURNAL_BYTES || watcher->is_crowded)
+        return;
+    watcher->is_crowded = true;
+    if (watcher->on_crowded != NULL)
+        watcher->on_crowded(watcher);
+}
+
 static void on_came(struct registry_observer *observer, enum registry_kind kind,
                     const struct registered *item)
 {
@@ -164,9 +173,10 @@ static void on_came(struct registry_observer *observer, enum registry_kind kind,
     for (unsigned i = 0; i < CAME_TEXTS; i++)
         buf_bytes(&watcher->journal, texts.of[i]);
     pad(&watcher->journal);
-    ((struct fact *)(void *)(watcher->journal.data + start))->bytes =
+    ((struct fact_front *)(void *)(watcher->journal.data + start))->bytes =
         (uint32_t)(watcher->journal.size - start);
     buf_fini(&definition);
+    look_if_crowded(watcher);
 }
 
 static void on_went(struct registry_observer *observer, enum registry_kind kind,
@@ -175,6 +185,7 @@ static void on_went(struct registry_observer *observer, enum registry_kind kind,
     struct watcher *watcher = (struct watcher *)observer;
     struct fact_went went = {.id = item->id, .registry = kind};
     fact_put(&watcher->journal, FACT_WENT, &went, sizeof went);
+    look_if_crowded(watcher);
 }
 
 static uint64_t clock_ns(void)
@@ -198,6 +209,7 @@ void watcher_start(struct watcher *watcher, struct engine *engine)
     watcher->clock_ns = clock_ns;
     watcher->wall_ms = wall_ms;
     watcher->journal = (struct buf){0};
+    watcher->is_crowded = true; /* what is there already is taken by the first look */
     registry_observe(engine, &watcher->observer);
 }
 
@@ -208,6 +220,7 @@ void watcher_stop(struct watcher *watcher)
 
 void watcher_journal(struct watcher *watcher, struct buf *facts)
 {
+    watcher->is_crowded = false;
     if (facts->size == 0) {
         struct buf empty = *facts;
         *facts = watcher->journal;

@@ -15,12 +15,18 @@
 #define WATCHER_SLICE_NS 1000000
 #define WATCHER_STEP     32
 
+/* A journal that is so long should be taken soon: to grow it costs the engine time. */
+#define WATCHER_JOURNAL_BYTES (256u * 1024)
+
 struct watcher {
     struct registry_observer observer; /* first */
     struct engine *engine;
     uint64_t (*clock_ns)(void);
     uint64_t (*wall_ms)(void);
     struct buf journal;
+    /* The journal has reached WATCHER_JOURNAL_BYTES; once between two watcher_journal. Or NULL. */
+    void (*on_crowded)(struct watcher *watcher);
+    bool is_crowded;
 };
 
 /* How far a sweep over all there is has come. Zero: at its beginning. */
@@ -42,8 +48,8 @@ void watcher_journal(struct watcher *watcher, struct buf *facts);
  * to another place meanwhile, since something went, may be missed by this sweep. */
 bool watcher_sweep(struct watcher *watcher, struct watcher_position *position, struct buf *facts);
 
-/* Makes room for a fact of KIND and appends BYTES of it, of which a struct fact is the front; for
- * others that tell facts. */
+/* Makes room for a fact of KIND and appends BYTES of it, of which a struct fact_front is the front;
+ * for others that tell facts. */
 void fact_put(struct buf *facts, enum fact_kind kind, void *fact, size_t bytes);
 
 #endif

@@ -51,14 +51,14 @@ static void put_attribute_name(struct buf *out, const ASN1_OBJECT *object)
     buf_printf(out, "%s", dotted);
 }
 
-/* RFC 4514 section 2.4. */
+/* RFC 4514 section 2.4; what is not ASCII in numbers, as RabbitMQ writes it. */
 static void put_escaped(struct buf *out, struct slice value)
 {
     for (size_t i = 0; i < value.size; i++) {
         uint8_t byte = value.data[i];
         bool is_edge = (i == 0 && (byte == ' ' || byte == '#')) ||
                        (i + 1 == value.size && byte == ' ');
-        if (byte < 0x20 || byte == 0x7F) {
+        if (byte < 0x20 || byte >= 0x7F) {
             buf_printf(out, "\\%02X", byte);
             continue;
         }

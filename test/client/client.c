@@ -3,6 +3,7 @@
 
 #include "methods.h"
 
+#include <amqp_ssl_socket.h>
 #include <amqp_tcp_socket.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -250,6 +251,22 @@ bool against_rabbitmq(void)
     return against != NULL && strcmp(against, "rabbitmq") == 0;
 }
 
+/* With TLS when AMQP_CA names a file of certificates that the broker's is to be judged by. */
+static amqp_socket_t *new_socket(amqp_connection_state_t state)
+{
+    const char *ca = getenv("AMQP_CA");
+    amqp_socket_t *socket = ca != NULL ? amqp_ssl_socket_new(state) : amqp_tcp_socket_new(state);
+
+    assert_non_null(socket);
+    if (ca == NULL)
+        return socket;
+    assert_int_equal(amqp_ssl_socket_set_cacert(socket, ca), AMQP_STATUS_OK);
+    amqp_ssl_socket_set_verify_peer(socket, 1);
+    /* It compares host names only, and the broker's address is 127.0.0.1. */
+    amqp_ssl_socket_set_verify_hostname(socket, 0);
+    return socket;
+}
+
 struct client *client_connect(void)
 {
     const char *host = getenv("AMQP_HOST"), *port = getenv("AMQP_PORT");
@@ -265,8 +282,7 @@ struct client *client_connect(void)
     assert_non_null(client->state);
     amqp_set_handshake_timeout(client->state, &limit);
     amqp_set_rpc_timeout(client->state, &limit);
-    amqp_socket_t *socket = amqp_tcp_socket_new(client->state);
-    assert_non_null(socket);
+    amqp_socket_t *socket = new_socket(client->state);
     int status = amqp_socket_open_noblock(socket, host ? host : "127.0.0.1", atoi(port), &limit);
     if (status != AMQP_STATUS_OK)
         fail_msg("cannot connect to port %s: %s", port, amqp_error_string2(status));

@@ -167,5 +167,10 @@ class Session:
 
     @classmethod
     def facts(cls):
+        """Without the user and the virtual host that a new directory begins with."""
         cls.make()
-        return [r for r in cls.records if r["type"] not in ("batch", "end")]
+        facts = [r for r in cls.records if r["type"] not in ("batch", "end")]
+        types = [r["type"] for r in facts]
+        first = types.index("tx_commit") + 1 if types[0] == "tx_begin" else 0
+        assert set(types[1:max(first - 1, 1)]) <= {"defined"}, types
+        return facts[first:]

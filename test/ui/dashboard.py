@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the dashboard's tests share: the browser, the API beside it, and steps that people take."""
+import atexit
 import base64
 import json
 import os
@@ -17,7 +18,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 SHOTS = os.path.join(ROOT, "build", "ui", "screenshots")
 AGAINST = os.environ["AMQP_AGAINST"]
 AMQP_PORT = int(os.environ["AMQP_PORT"])
-MGMT = f"http://127.0.0.1:{os.environ.get('UI_MGMT_PORT') or os.environ['MGMT_PORT']}"
+MGMT = f"http://127.0.0.1:{os.environ['MGMT_PORT']}"
 LIMIT_MS = 15000
 expect.set_options(timeout=LIMIT_MS)
 
@@ -100,7 +101,7 @@ class Shared:
             cls.browser = None
 
 
-unittest.addModuleCleanup(Shared.stop)
+atexit.register(Shared.stop)
 
 
 class DashboardTest(unittest.TestCase):

@@ -3,12 +3,14 @@
 import os
 import secrets
 import signal
+import ssl
 import time
 import traceback
 
 import pika
 from pika.exceptions import ChannelClosedByBroker
 
+CA = os.environ.get("AMQP_CA")  # with TLS: whose certificates are trusted
 HOST, PORT = os.environ["AMQP_HOST"], int(os.environ["AMQP_PORT"])
 AGAINST = os.environ.get("AMQP_AGAINST", "stoatmq")
 WAIT_S = 10
@@ -44,6 +46,8 @@ class Scene:
     def connect(self, **settings):
         settings = {"heartbeat": 10,
             "client_properties": {"connection_name": "interop pika"}} | settings
+        if CA is not None:
+            settings["ssl_options"] = pika.SSLOptions(ssl.create_default_context(cafile=CA), HOST)
         self.connections.append(pika.BlockingConnection(pika.ConnectionParameters(HOST, PORT,
             **settings)))
         return self.connections[-1]

@@ -23,16 +23,23 @@ export function whenSignedOut(listener) {
 const BASE = new URL('.', document.baseURI).pathname.replace(/ui\/$/, '');
 
 export function url(target, query) {
-  const wanted = Object.entries(query ?? {}).filter(([, value]) =>
-    value !== undefined && value !== null && value !== '');
+  const wanted = Object.entries(query ?? {}).filter(
+    ([, value]) => value !== undefined && value !== null && value !== '',
+  );
   const text = new URLSearchParams(wanted).toString();
   return `${BASE}api/${target}${text ? `?${text}` : ''}`;
 }
 
 async function ask(method, target, { query, body, signal, headers } = {}) {
-  const options = { method, signal, credentials: 'same-origin', cache: 'no-store', headers: { ...headers } };
+  const options = {
+    method,
+    signal,
+    credentials: 'same-origin',
+    cache: 'no-store',
+    headers: { ...headers },
+  };
   options.headers.Accept = 'application/json';
-  if (method !== 'GET') options.headers['X-Requested-With'] = 'StoatMQ';
+  options.headers['X-Requested-With'] = 'StoatMQ'; // no other site can say so; and no pop-up
   if (body !== undefined) {
     options.headers['Content-Type'] = 'application/json';
     options.body = typeof body === 'string' ? body : JSON.stringify(body);
@@ -73,7 +80,11 @@ export async function request(method, target, options = {}) {
   if (response.ok) return answer;
   if (response.status === 401 && target !== 'login' && !(await stillSignedIn())) onSignedOut();
   const problems = answer?.problems ?? answer?.errors ?? [];
-  throw new ApiError(response.status, reasonOf(answer, response.status), Array.isArray(problems) ? problems : []);
+  throw new ApiError(
+    response.status,
+    reasonOf(answer, response.status),
+    Array.isArray(problems) ? problems : [],
+  );
 }
 
 export const get = (target, query, signal) => request('GET', target, { query, signal });
@@ -91,6 +102,7 @@ export async function has(method, target) {
   }
 }
 
-export const login = (username, password) => request('POST', 'login', { body: { username, password } });
+export const login = (username, password) =>
+  request('POST', 'login', { body: { username, password } });
 export const logout = () => request('DELETE', 'login');
 export const whoami = () => request('GET', 'whoami');

@@ -36,15 +36,27 @@ export const app = {
       draw();
     });
   },
-  refresh() { return poll?.now(); },
-  refreshShared() { return shared?.now(); },
-  interval() { return Number(setting('interval', '2000')); },
-  go(hash) { location.hash = hash; },
+  refresh() {
+    return poll?.now();
+  },
+  refreshShared() {
+    return shared?.now();
+  },
+  interval() {
+    return Number(setting('interval', '2000'));
+  },
+  go(hash) {
+    location.hash = hash;
+  },
   replaceQuery(query) {
     const wanted = Object.entries(query).filter(([, value]) => value !== undefined && value !== '');
     app.query = Object.fromEntries(wanted.map(([key, value]) => [key, String(value)]));
     const text = new URLSearchParams(app.query).toString();
-    history.replaceState(null, '', `${location.hash.split('?')[0] || '#/'}${text ? `?${text}` : ''}`);
+    history.replaceState(
+      null,
+      '',
+      `${location.hash.split('?')[0] || '#/'}${text ? `?${text}` : ''}`,
+    );
     shownHash = location.hash;
     app.redraw();
   },
@@ -89,7 +101,12 @@ function draw() {
 
 function tagsOf(user) {
   const tags = user.tags ?? [];
-  return Array.isArray(tags) ? tags : String(tags).split(',').map((tag) => tag.trim()).filter(Boolean);
+  return Array.isArray(tags)
+    ? tags
+    : String(tags)
+        .split(',')
+        .map((tag) => tag.trim())
+        .filter(Boolean);
 }
 
 async function sharedTask(signal) {
@@ -124,7 +141,14 @@ function answered(error) {
 // Somebody has logged in, or still was.
 async function enter(user) {
   app.user = { name: user.name, tags: tagsOf(user) };
-  shared = new Poll({ task: sharedTask, done: (error) => { answered(error); app.redraw(); }, interval: () => SHARED_INTERVAL });
+  shared = new Poll({
+    task: sharedTask,
+    done: (error) => {
+      answered(error);
+      app.redraw();
+    },
+    interval: () => SHARED_INTERVAL,
+  });
   shared.start();
   openPage();
 }
@@ -135,7 +159,15 @@ function signedOut() {
   poll?.stop();
   shared?.stop();
   app.page?.close?.();
-  Object.assign(app, { page: null, overview: null, nodes: [], vhosts: [], lost: false, menu: null, navOpen: false });
+  Object.assign(app, {
+    page: null,
+    overview: null,
+    nodes: [],
+    vhosts: [],
+    lost: false,
+    menu: null,
+    navOpen: false,
+  });
   closeDialogs();
   shownHash = null;
   draw();
@@ -144,13 +176,16 @@ function signedOut() {
 // The address says which page: #/queues/%2F/name?tab=bindings
 function parseHash() {
   const [place, query] = location.hash.replace(/^#\/?/, '').split('?');
-  const segments = place.split('/').filter((part) => part !== '').map((part) => {
-    try {
-      return decodeURIComponent(part);
-    } catch {
-      return part;
-    }
-  });
+  const segments = place
+    .split('/')
+    .filter((part) => part !== '')
+    .map((part) => {
+      try {
+        return decodeURIComponent(part);
+      } catch {
+        return part;
+      }
+    });
   return { segments, query: Object.fromEntries(new URLSearchParams(query ?? '')), place };
 }
 
@@ -175,7 +210,11 @@ function openPage() {
   app.page = found.open(app, ...found.args);
   poll = new Poll({
     task: (signal) => app.page.poll?.(signal) ?? Promise.resolve(),
-    done: (error) => { app.pageError = error; answered(error); app.redraw(); },
+    done: (error) => {
+      app.pageError = error;
+      answered(error);
+      app.redraw();
+    },
     interval: () => {
       const wanted = app.interval();
       return wanted === 0 ? 0 : Math.max(wanted, app.page.slowest?.() ?? 0);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Charts over time with uPlot, with a legend of present values that hides and shows series, and sparklines.
+// Charts over time with uPlot, with a legend of present values that hides and shows series, and
+// sparklines.
 import uPlot from '../vendor/uPlot.esm.js';
 import { h, render } from './dom.js';
 import { clock } from './format.js';
@@ -46,9 +47,27 @@ function axes(props) {
   const font = `11.5px ${getComputedStyle(document.body).fontFamily}`;
   const times = (_, at) => at.map((t) => clock(t, props.age <= 120));
   return [
-    { stroke: ink, font, grid: { show: false }, ticks: { show: false }, size: 26, gap: 6, space: 74, values: times },
-    { stroke: ink, font, grid, ticks: { show: false }, size: gutter, gap: 6, space: 34, incrs: props.octets ? OCTETS : undefined,
-      values: (_, at) => at.map((value) => props.format(value)) },
+    {
+      stroke: ink,
+      font,
+      grid: { show: false },
+      ticks: { show: false },
+      size: 26,
+      gap: 6,
+      space: 74,
+      values: times,
+    },
+    {
+      stroke: ink,
+      font,
+      grid,
+      ticks: { show: false },
+      size: gutter,
+      gap: 6,
+      space: 34,
+      incrs: props.octets ? OCTETS : undefined,
+      values: (_, at) => at.map((value) => props.format(value)),
+    },
   ];
 }
 
@@ -57,7 +76,8 @@ function range(props) {
   return (_, low, high) => {
     const top = Math.max(high ?? 0, props.least ?? 1);
     const limit = props.limit;
-    const roof = limit !== undefined && limit !== null && limit < top * 3 ? Math.max(top, limit) : top;
+    const roof =
+      limit !== undefined && limit !== null && limit < top * 3 ? Math.max(top, limit) : top;
     return [0, roof * 1.12];
   };
 }
@@ -89,10 +109,25 @@ function tip(holder) {
       bubble.hidden = true;
       return;
     }
-    const rows = props.series.map((series, at) => ({ ...series, value: plot.data[at + 1][idx], shown: plot.series[at + 1].show }))
+    const rows = props.series
+      .map((series, at) => ({
+        ...series,
+        value: plot.data[at + 1][idx],
+        shown: plot.series[at + 1].show,
+      }))
       .filter((row) => row.shown);
-    render(bubble, [h('time', {}, clock(plot.data[0][idx])), ...rows.map((row) =>
-      h('div', {}, h('i', { css: { '--series': `var(${row.colour})` } }), row.label, h('b', {}, props.format(row.value ?? 0))))]);
+    render(bubble, [
+      h('time', {}, clock(plot.data[0][idx])),
+      ...rows.map((row) =>
+        h(
+          'div',
+          {},
+          h('i', { css: { '--series': `var(${row.colour})` } }),
+          row.label,
+          h('b', {}, props.format(row.value ?? 0)),
+        ),
+      ),
+    ]);
     bubble.hidden = false;
     const box = plot.over;
     const wide = bubble.offsetWidth + 18;
@@ -117,23 +152,37 @@ function build(holder) {
       spanGaps: false,
     };
   });
-  holder.plot = new uPlot({
-    width: Math.max(node.clientWidth, 80),
-    height: props.height ?? 220,
-    padding: [8, 4, 0, 0],
-    legend: { show: false },
-    cursor: { y: false, drag: { x: false, y: false }, sync: { key: 'page' }, points: { size: 7 } },
-    scales: { x: { time: true, range: () => span(holder.props) }, y: { range: (...of) => range(holder.props)(...of) } },
-    series: [{}, ...lines],
-    axes: axes(props),
-    hooks: { setCursor: [tip(holder)], draw: [drawLimit(() => holder.props)] },
-  }, props.data, node);
+  holder.plot = new uPlot(
+    {
+      width: Math.max(node.clientWidth, 80),
+      height: props.height ?? 220,
+      padding: [8, 4, 0, 0],
+      legend: { show: false },
+      cursor: {
+        y: false,
+        drag: { x: false, y: false },
+        sync: { key: 'page' },
+        points: { size: 7 },
+      },
+      scales: {
+        x: { time: true, range: () => span(holder.props) },
+        y: { range: (...of) => range(holder.props)(...of) },
+      },
+      series: [{}, ...lines],
+      axes: axes(props),
+      hooks: { setCursor: [tip(holder)], draw: [drawLimit(() => holder.props)] },
+    },
+    props.data,
+    node,
+  );
   node.append(holder.bubble);
 }
 
+// The whole range, or what there is of it since the first moment known, but a minute at least.
 function span(props) {
   const last = props.data[0].at(-1) ?? Date.now() / 1000;
-  return [last - props.age, last];
+  const first = props.data[0][0] ?? last;
+  return [Math.max(last - props.age, Math.min(first, last - 60)), last];
 }
 
 const hook = {
@@ -146,7 +195,10 @@ const hook = {
     charts.add(holder);
     build(holder);
     holder.watch = new ResizeObserver(() => {
-      holder.plot.setSize({ width: Math.max(node.clientWidth, 80), height: holder.props.height ?? 220 });
+      holder.plot.setSize({
+        width: Math.max(node.clientWidth, 80),
+        height: holder.props.height ?? 220,
+      });
     });
     holder.watch.observe(node);
   },
@@ -174,15 +226,20 @@ export function redrawCharts() {
 
 const hiddenOf = new Map(); // by the chart's id: keys of the series that somebody has hidden
 
-// {id, label, series: [{key, label, colour, now}], history, age, format, height, limit, least, redraw}
+// {id, label, series: [{key, label, colour, now}], history, age, format, height, limit, least,
+// redraw}
 export function chart(props) {
   const { id, series, history, age, format } = props;
   if (!hiddenOf.has(id)) hiddenOf.set(id, new Set());
   const hidden = hiddenOf.get(id);
-  const data = history.columns(series.map((it) => it.key), age);
+  const data = history.columns(
+    series.map((it) => it.key),
+    age,
+  );
   // What never happens draws no line on the ground.
   series.forEach((it, at) => {
-    if (it.fill === false && data[at + 1].every((value) => !value)) data[at + 1] = data[at + 1].map(() => null);
+    if (it.fill === false && data[at + 1].every((value) => !value))
+      data[at + 1] = data[at + 1].map(() => null);
   });
   const present = series.map((it, at) => it.now ?? data[at + 1].at(-1) ?? 0);
   const words = series.map((it, at) => `${it.label} ${format(present[at])}`).join(', ');
@@ -190,13 +247,38 @@ export function chart(props) {
     if (!hidden.delete(key)) hidden.add(key);
     props.redraw();
   };
-  return h('div', { class: 'chart', key: id },
-    h('div', { class: 'chart-plot', role: 'img', 'aria-label': `${props.label}. Now: ${words}`,
-      hook, given: { ...props, data, hidden } }),
-    props.legend === false ? null : h('div', { class: 'legend' }, series.map((it, at) =>
-      h('button', { type: 'button', key: it.key, 'aria-pressed': String(!hidden.has(it.key)), onclick: toggle(it.key),
-        title: hidden.has(it.key) ? 'Show' : 'Hide' },
-      h('i', { css: { '--series': `var(${it.colour})` } }), it.label, h('b', {}, format(present[at]))))));
+  return h(
+    'div',
+    { class: 'chart', key: id },
+    h('div', {
+      class: 'chart-plot',
+      role: 'img',
+      'aria-label': `${props.label}. Now: ${words}`,
+      hook,
+      given: { ...props, data, hidden },
+    }),
+    props.legend === false
+      ? null
+      : h(
+          'div',
+          { class: 'legend' },
+          series.map((it, at) =>
+            h(
+              'button',
+              {
+                type: 'button',
+                key: it.key,
+                'aria-pressed': String(!hidden.has(it.key)),
+                onclick: toggle(it.key),
+                title: hidden.has(it.key) ? 'Show' : 'Hide',
+              },
+              h('i', { css: { '--series': `var(${it.colour})` } }),
+              it.label,
+              h('b', {}, format(present[at])),
+            ),
+          ),
+        ),
+  );
 }
 
 // A line without axes of VALUES, the last at the right; NAME is the custom property of its colour.
@@ -204,9 +286,20 @@ export function sparkline(values, name = '--accent', { area = true } = {}) {
   const shown = values.filter((value) => value !== null).slice(-90);
   const top = Math.max(...shown, 1e-9);
   const step = shown.length > 1 ? 100 / (shown.length - 1) : 0;
-  const points = shown.map((value, at) => `${(at * step).toFixed(1)},${(29 - (value / top) * 26).toFixed(1)}`);
+  const points = shown.map(
+    (value, at) => `${(at * step).toFixed(1)},${(29 - (value / top) * 26).toFixed(1)}`,
+  );
   const line = shown.length > 1 ? `M${points.join('L')}` : 'M0,29L100,29';
-  return h('svg', { class: 'spark', viewBox: '0 0 100 30', preserveAspectRatio: 'none', 'aria-hidden': 'true',
-    css: { '--series': `var(${name})` } },
-  area ? h('path', { class: 'area', d: `${line}L100,30L0,30Z` }) : null, h('path', { d: line }));
+  return h(
+    'svg',
+    {
+      class: 'spark',
+      viewBox: '0 0 100 30',
+      preserveAspectRatio: 'none',
+      'aria-hidden': 'true',
+      css: { '--series': `var(${name})` },
+    },
+    area ? h('path', { class: 'area', d: `${line}L100,30L0,30Z` }) : null,
+    h('path', { d: line }),
+  );
 }

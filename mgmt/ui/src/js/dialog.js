@@ -22,13 +22,19 @@ export function openDialog({ title, sub, kind = '', view, foot, closed }) {
     busy: false,
     redraw() {
       render(root, [
-        h('div', { class: 'dialog-head' }, h('div', {}, h('h2', { id }, title), sub ? h('p', {}, sub) : null),
-          iconButton('close', 'Close', () => dialog.close())),
+        h(
+          'div',
+          { class: 'dialog-head' },
+          h('div', {}, h('h2', { id }, title), sub ? h('p', {}, sub) : null),
+          iconButton('close', 'Close', () => dialog.close()),
+        ),
         h('div', { class: 'dialog-body' }, view(dialog)),
         foot ? h('div', { class: 'dialog-foot' }, foot(dialog)) : null,
       ]);
     },
-    close() { node.close(); },
+    close() {
+      node.close();
+    },
   };
   node.onclose = () => {
     clear(root);
@@ -38,12 +44,19 @@ export function openDialog({ title, sub, kind = '', view, foot, closed }) {
     closed?.();
   };
   // A press on what is behind closes, unless it began inside (selecting text).
-  node.onmousedown = (event) => { node.outside = event.target === node; };
-  node.onclick = (event) => { if (event.target === node && node.outside) node.close(); };
+  node.onmousedown = (event) => {
+    node.outside = event.target === node;
+  };
+  node.onclick = (event) => {
+    if (event.target === node && node.outside) node.close();
+  };
   open.push(dialog);
   dialog.redraw();
   node.showModal();
-  (root.querySelector('[data-first]') ?? root.querySelector('.dialog-body input, .dialog-body select, .dialog-body textarea'))?.focus();
+  (
+    root.querySelector('[data-first]') ??
+    root.querySelector('.dialog-body input, .dialog-body select, .dialog-body textarea')
+  )?.focus();
   return dialog;
 }
 
@@ -54,7 +67,17 @@ export function closeDialogs() {
 }
 
 // A form in a dialog; action(values) may throw, and the reason is shown where it happened.
-export function formDialog({ title, sub, kind, fields, values, submit = 'Create', danger, action, done }) {
+export function formDialog({
+  title,
+  sub,
+  kind,
+  fields,
+  values,
+  submit = 'Create',
+  danger,
+  action,
+  done,
+}) {
   const form = new Form({
     fields,
     values,
@@ -70,18 +93,37 @@ export function formDialog({ title, sub, kind, fields, values, submit = 'Create'
     title,
     sub,
     kind,
-    view: () => h('form', { id, class: 'form', novalidate: true, onsubmit: (event) => form.submit(event) }, form.view()),
+    view: () =>
+      h(
+        'form',
+        { id, class: 'form', novalidate: true, onsubmit: (event) => form.submit(event) },
+        form.view(),
+      ),
     foot: (it) => [
       button('Cancel', () => it.close()),
-      button(form.busy ? 'Working…' : submit, undefined, { kind: `primary ${danger ? 'danger' : ''}`, type: 'submit', form: id,
-        disabled: form.busy }),
+      button(form.busy ? 'Working…' : submit, undefined, {
+        kind: `primary ${danger ? 'danger' : ''}`,
+        type: 'submit',
+        form: id,
+        disabled: form.busy,
+      }),
     ],
   });
   return dialog;
 }
 
-// Asks before something is lost, and names what. NAMES are shown as they are; TYPED must be typed to go on.
-export function confirm({ title, text, names = [], verb = 'Delete', danger = true, typed, action, done }) {
+// Asks before something is lost, and names what. NAMES are shown as they are; TYPED must be typed
+// to go on.
+export function confirm({
+  title,
+  text,
+  names = [],
+  verb = 'Delete',
+  danger = true,
+  typed,
+  action,
+  done,
+}) {
   let error = null;
   let busy = false;
   let given = '';
@@ -105,20 +147,47 @@ export function confirm({ title, text, names = [], verb = 'Delete', danger = tru
     kind: 'narrow',
     view: (dialog) => [
       text ? h('p', { class: 'soft break' }, text) : null,
-      names.length > 0 ? h('ul', { class: 'name-list', tabindex: 0, 'aria-label': 'Affected' },
-        names.slice(0, 200).map((name) => h('li', {}, name)),
-        names.length > 200 ? h('li', {}, h('small', {}, `and ${names.length - 200} more`)) : null) : null,
-      typed === undefined ? null : h('div', { class: 'field' },
-        h('label', { for: 'typed' }, 'Type the name to confirm'),
-        h('input', { id: 'typed', class: 'control', autocomplete: 'off', spellcheck: 'false', value: given, 'data-first': true,
-          placeholder: typed,
-          oninput: (event) => { given = event.target.value; dialog.redraw(); },
-          onkeydown: (event) => { if (event.key === 'Enter' && ready()) run(dialog); } })),
+      names.length > 0
+        ? h(
+            'ul',
+            { class: 'name-list', tabindex: 0, 'aria-label': 'Affected' },
+            names.slice(0, 200).map((name) => h('li', {}, name)),
+            names.length > 200
+              ? h('li', {}, h('small', {}, `and ${names.length - 200} more`))
+              : null,
+          )
+        : null,
+      typed === undefined
+        ? null
+        : h(
+            'div',
+            { class: 'field' },
+            h('label', { for: 'typed' }, 'Type the name to confirm'),
+            h('input', {
+              id: 'typed',
+              class: 'control',
+              autocomplete: 'off',
+              spellcheck: 'false',
+              value: given,
+              'data-first': true,
+              placeholder: typed,
+              oninput: (event) => {
+                given = event.target.value;
+                dialog.redraw();
+              },
+              onkeydown: (event) => {
+                if (event.key === 'Enter' && ready()) run(dialog);
+              },
+            }),
+          ),
       error ? errorNotice(error) : null,
     ],
     foot: (dialog) => [
       button('Cancel', () => dialog.close(), typed === undefined ? { 'data-first': true } : {}),
-      button(busy ? 'Working…' : verb, () => run(dialog), { kind: `primary ${danger ? 'danger' : ''}`, disabled: !ready() }),
+      button(busy ? 'Working…' : verb, () => run(dialog), {
+        kind: `primary ${danger ? 'danger' : ''}`,
+        disabled: !ready(),
+      }),
     ],
   });
 }
@@ -154,5 +223,9 @@ export function confirmEach({ title, text, items, nameOf, verb, danger = true, e
 }
 
 export function tell(title, ...children) {
-  openDialog({ title, view: () => children, foot: (dialog) => button('Close', () => dialog.close(), { 'data-first': true }) });
+  openDialog({
+    title,
+    view: () => children,
+    foot: (dialog) => button('Close', () => dialog.close(), { 'data-first': true }),
+  });
 }

@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Describes a page as a tree and makes the document agree with it. Text becomes text nodes, never markup, so that no
-// name can do harm; listeners and custom properties are set as properties, so that a strict content policy holds.
+// Describes a page as a tree and makes the document agree with it. Text becomes text nodes, never
+// markup, so that no name can do harm; listeners and custom properties are set as properties, so
+// that a strict content policy holds.
 const SVG = 'http://www.w3.org/2000/svg';
-const AS_PROPERTY = new Set(['value', 'checked', 'disabled', 'selected', 'indeterminate', 'readOnly']);
+const AS_PROPERTY = new Set([
+  'value',
+  'checked',
+  'disabled',
+  'selected',
+  'indeterminate',
+  'readOnly',
+]);
 
-// h('a', {href, class, onclick, key, css: {'--x': 1}, hook: {mount, update, unmount}, given}, ...children)
-// GIVEN is for the hook.
-// A hook owns what is inside its element; children that are null or false keep their place, so that what
-// comes and goes does not disturb its neighbours.
+// h('a', {href, class, onclick, key, css: {'--x': 1}, hook: {mount, update, unmount}, given},
+// ...children) GIVEN is for the hook. A hook owns what is inside its element; children that are
+// null or false keep their place, so that what comes and goes does not disturb its neighbours.
 export function h(tag, props, ...children) {
   return { tag, props: props ?? {}, key: props?.key, children: flatten(children, []), node: null };
 }
@@ -27,7 +34,8 @@ export function clear(root) {
 function flatten(list, out) {
   for (const item of list) {
     if (Array.isArray(item)) flatten(item, out);
-    else if (item === null || item === undefined || item === false || item === true) out.push(text(''));
+    else if (item === null || item === undefined || item === false || item === true)
+      out.push(text(''));
     else if (typeof item === 'object') out.push(item);
     else out.push(text(String(item)));
   }
@@ -80,7 +88,10 @@ function patchChildren(parent, old, fresh, svg) {
   let at = 0;
   for (const it of fresh) {
     const match = it.key === undefined ? loose[at++] : keyed.get(it.key);
-    const usable = match && match.tag === it.tag && !kept.has(match) &&
+    const usable =
+      match &&
+      match.tag === it.tag &&
+      !kept.has(match) &&
       Boolean(match.props?.hook) === Boolean(it.props?.hook);
     if (usable) {
       kept.add(match);
@@ -114,7 +125,8 @@ function setProp(node, name, value, before, svg) {
   if (name === 'key' || name === 'hook' || name === 'given') return;
   if (name === 'css') {
     for (const property in value ?? {}) {
-      if (value[property] !== before?.[property]) node.style.setProperty(property, String(value[property]));
+      if (value[property] !== before?.[property])
+        node.style.setProperty(property, String(value[property]));
     }
   } else if (name.startsWith('on')) {
     node[name] = value ?? null;

@@ -13,7 +13,8 @@ export function number(value) {
 export function compact(value) {
   if (!known(value)) return NONE;
   const size = Math.abs(value);
-  if (size < 100000) return Number.isInteger(value) || size >= 100 ? whole.format(value) : trim(value, 1);
+  if (size < 100000)
+    return Number.isInteger(value) || size >= 100 ? whole.format(value) : trim(value, 1);
   if (size < 1e6) return `${trim(value / 1e3, 0)}k`;
   if (size < 1e9) return `${trim(value / 1e6, size < 1e7 ? 2 : 1)}M`;
   return `${trim(value / 1e9, 2)}G`;
@@ -62,7 +63,12 @@ export function milliseconds(value) {
 export function duration(milli) {
   if (!known(milli)) return NONE;
   const seconds = Math.max(0, Math.floor(milli / 1000));
-  const parts = [[86400, 'd'], [3600, 'h'], [60, 'm'], [1, 's']];
+  const parts = [
+    [86400, 'd'],
+    [3600, 'h'],
+    [60, 'm'],
+    [1, 's'],
+  ];
   let rest = seconds;
   const words = [];
   for (const [size, unit] of parts) {
@@ -78,8 +84,10 @@ export function ago(time) {
 }
 
 export function clock(seconds, withSeconds = true) {
-  return new Date(seconds * 1000).toLocaleTimeString('en-GB',
-    withSeconds ? {} : { hour: '2-digit', minute: '2-digit' });
+  return new Date(seconds * 1000).toLocaleTimeString(
+    'en-GB',
+    withSeconds ? {} : { hour: '2-digit', minute: '2-digit' },
+  );
 }
 
 export function dateTime(milli) {

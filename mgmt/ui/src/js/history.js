@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the charts draw: moments in time with values, first from the broker's samples, then from each answer.
+// What the charts draw: moments in time with values, first from the broker's samples, then from
+// each answer.
 const FRAMES_MAX = 1500;
 
 // How far back one can look, and how the samples are asked for: seconds.
@@ -15,7 +16,8 @@ export const rangeOf = (id) => RANGES.find((range) => range.id === id) ?? RANGES
 export class History {
   frames = []; // {t: seconds, values}, by time
 
-  // What to add to the query: samples when there are none, or old ones, or only samples reach that far.
+  // What to add to the query: samples when there are none, or old ones, or only samples reach that
+  // far.
   query(range, prefixes = ['msg_rates', 'lengths']) {
     const last = this.frames.at(-1)?.t ?? 0;
     const fresh = Date.now() / 1000 - last < 20 && this.range === range.id;
@@ -41,15 +43,22 @@ export class History {
         frame[name] = sample;
         if (counter) {
           const before = sorted[at - 1];
-          frame[name] = Math.max(0, (sample - before.sample) / ((timestamp - before.timestamp) / 1000));
+          frame[name] = Math.max(
+            0,
+            (sample - before.sample) / ((timestamp - before.timestamp) / 1000),
+          );
         }
       }
     }
     if (moments.size === 0) return false;
     this.range = range.id;
-    const frames = [...moments].map(([t, values]) => ({ t: t / 1000, values })).sort((a, b) => a.t - b.t);
+    const frames = [...moments]
+      .map(([t, values]) => ({ t: t / 1000, values }))
+      .sort((a, b) => a.t - b.t);
     // Before there was anything to count, samples are zero: nothing rather than nought.
-    const first = frames.findIndex((frame) => Object.values(frame.values).some((value) => value !== 0));
+    const first = frames.findIndex((frame) =>
+      Object.values(frame.values).some((value) => value !== 0),
+    );
     this.frames = frames.slice(Math.max(0, first));
     return true;
   }
@@ -65,14 +74,17 @@ export class History {
     const seeded = this.seed(sources, range);
     if (!seeded && this.range !== range.id) this.range = range.id;
     if (range.age > 600) return;
-    this.push(Object.fromEntries(Object.entries(sources).map(([name, it]) => [name, it.now ?? 0])));
+    this.push(Object.fromEntries(Object.entries(sources).map(([name, it]) => [name, it.now ?? null])));
   }
 
   // [times, values of the first name, ...] of the last AGE seconds, as the chart wants it.
   columns(names, age) {
     const from = Date.now() / 1000 - age - 5;
     const shown = this.frames.filter((frame) => frame.t >= from);
-    return [shown.map((frame) => frame.t), ...names.map((name) => shown.map((frame) => frame.values[name] ?? null))];
+    return [
+      shown.map((frame) => frame.t),
+      ...names.map((name) => shown.map((frame) => frame.values[name] ?? null)),
+    ];
   }
 
   values(name, age = 600) {
@@ -89,7 +101,11 @@ export function counter(stats, key) {
 // A length or size that has *_details, as a source.
 export function gauge(object, key) {
   const now = object?.[key];
-  return { samples: object?.[`${key}_details`]?.samples, counter: false, now: typeof now === 'number' ? now : 0 };
+  return {
+    samples: object?.[`${key}_details`]?.samples,
+    counter: false,
+    now: typeof now === 'number' ? now : null,
+  };
 }
 
 export const rateOf = (object, key) => object?.[`${key}_details`]?.rate ?? 0;

@@ -9,7 +9,8 @@ const PATHS = {
   channels: 'M4 7h11M4 12h16M4 17h8M18 5l2.5 2L18 9',
   exchanges: 'M16 3.5 20 7.5l-4 4M20 7.5H5M8 12.5l-4 4 4 4M4 16.5h15',
   queues: 'M4 6.5h12M4 12h12M4 17.5h12M20 6.5h.01M20 12h.01M20 17.5h.01',
-  users: 'M9 11.5a3.75 3.75 0 1 0 0-7.5 3.75 3.75 0 0 0 0 7.5ZM2.5 20a6.5 6.5 0 0 1 13 0M16 4.3a3.75 3.75 0 0 1 0 6.9M18 14.2a6.5 6.5 0 0 1 3.5 5.8',
+  users:
+    'M9 11.5a3.75 3.75 0 1 0 0-7.5 3.75 3.75 0 0 0 0 7.5ZM2.5 20a6.5 6.5 0 0 1 13 0M16 4.3a3.75 3.75 0 0 1 0 6.9M18 14.2a6.5 6.5 0 0 1 3.5 5.8',
   vhosts: 'm12 3 9 5-9 5-9-5zM3.5 12.5 12 17.2l8.5-4.7M3.5 16.8 12 21.5l8.5-4.7',
   policies: 'M6 3h9l4 4v14H6zM14 3v5h5M9 13h7M9 17h5',
   limits: 'M4.6 18a9 9 0 1 1 14.8 0M12 14l4-5.5M12 15.2h.01',
@@ -25,7 +26,8 @@ const PATHS = {
   play: 'M7 4.5v15l12-7.5z',
   send: 'M21 3 10.5 13.5M21 3l-6.5 18-4-7.5L3 9.5z',
   eye: 'M2.5 12S6 5.5 12 5.5 21.5 12 21.5 12 18 18.5 12 18.5 2.5 12 2.5 12ZM12 15a3 3 0 1 0 0-6 3 3 0 0 0 0 6Z',
-  'eye-off': 'M4 4l16 16M9.9 5.8A9 9 0 0 1 12 5.5c6 0 9.5 6.5 9.5 6.5a17 17 0 0 1-3 3.7M6.2 7.5A16 16 0 0 0 2.5 12S6 18.5 12 18.5a9 9 0 0 0 4-.9M10 10a3 3 0 0 0 4 4',
+  'eye-off':
+    'M4 4l16 16M9.9 5.8A9 9 0 0 1 12 5.5c6 0 9.5 6.5 9.5 6.5a17 17 0 0 1-3 3.7M6.2 7.5A16 16 0 0 0 2.5 12S6 18.5 12 18.5a9 9 0 0 0 4-.9M10 10a3 3 0 0 0 4 4',
   move: 'M4 12h15M13 6l6 6-6 6',
   sun: 'M12 16.5a4.5 4.5 0 1 0 0-9 4.5 4.5 0 0 0 0 9ZM12 2.5v2M12 19.5v2M2.5 12h2M19.5 12h2M5.3 5.3l1.4 1.4M17.3 17.3l1.4 1.4M5.3 18.7l1.4-1.4M17.3 6.7l1.4-1.4',
   moon: 'M20 14.5A8.5 8.5 0 0 1 9.5 4a8.5 8.5 0 1 0 10.5 10.5Z',
@@ -49,7 +51,19 @@ const PATHS = {
 };
 
 export function icon(name, size = 18) {
-  return h('svg', { viewBox: '0 0 24 24', width: size, height: size, fill: 'none', stroke: 'currentColor',
-    'stroke-width': size >= 20 ? 1.7 : 1.8, 'stroke-linecap': 'round', 'stroke-linejoin': 'round', 'aria-hidden': 'true' },
-  h('path', { d: PATHS[name] }));
+  return h(
+    'svg',
+    {
+      viewBox: '0 0 24 24',
+      width: size,
+      height: size,
+      fill: 'none',
+      stroke: 'currentColor',
+      'stroke-width': size >= 20 ? 1.7 : 1.8,
+      'stroke-linecap': 'round',
+      'stroke-linejoin': 'round',
+      'aria-hidden': 'true',
+    },
+    h('path', { d: PATHS[name] }),
+  );
 }

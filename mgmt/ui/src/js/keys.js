@@ -1,29 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shortcuts. Single keys can be switched off, for those who speak to their computer or have them taken.
+// Shortcuts. Single keys can be switched off, for those who speak to their computer or have them
+// taken.
 import { dialogIsOpen, openDialog } from './dialog.js';
 import { h } from './dom.js';
 import { keep, setTheme, setting } from './theme.js';
 
 const PLACES = [
-  ['o', 'Overview', 'overview'], ['n', 'Node', 'node'], ['c', 'Connections', 'connections'], ['h', 'Channels', 'channels'],
-  ['e', 'Exchanges', 'exchanges'], ['q', 'Queues', 'queues'], ['u', 'Users', 'users'], ['v', 'Virtual hosts', 'vhosts'],
-  ['p', 'Policies', 'policies'], ['l', 'Limits', 'limits'], ['d', 'Definitions', 'definitions'],
+  ['o', 'Overview', 'overview'],
+  ['n', 'Node', 'node'],
+  ['c', 'Connections', 'connections'],
+  ['h', 'Channels', 'channels'],
+  ['e', 'Exchanges', 'exchanges'],
+  ['q', 'Queues', 'queues'],
+  ['u', 'Users', 'users'],
+  ['v', 'Virtual hosts', 'vhosts'],
+  ['p', 'Policies', 'policies'],
+  ['l', 'Limits', 'limits'],
+  ['d', 'Definitions', 'definitions'],
 ];
 const ACTIONS = [
-  ['/', 'Filter the list'], ['n', 'New…'], ['r', 'Ask again now'], ['j', 'Next row'], ['k', 'Row before'],
-  ['[', 'Page before'], [']', 'Next page'], ['t', 'Dark or light'], ['?', 'This help'],
+  ['/', 'Filter the list'],
+  ['n', 'New…'],
+  ['r', 'Ask again now'],
+  ['j', 'Next row'],
+  ['k', 'Row before'],
+  ['[', 'Page before'],
+  [']', 'Next page'],
+  ['t', 'Dark or light'],
+  ['?', 'This help'],
 ];
 const GO_WITHIN = 1500; // ms between g and the letter
 
 export const shortcutsOn = () => setting('keys', 'on') === 'on';
 
 function isTyping(target) {
-  return target instanceof Element && Boolean(target.closest('input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]'));
+  return (
+    target instanceof Element &&
+    Boolean(
+      target.closest(
+        'input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]',
+      ),
+    )
+  );
 }
 
 export function flipTheme() {
-  const dark = getComputedStyle(document.documentElement).colorScheme === 'dark' ||
-    (document.documentElement.dataset.theme === undefined && matchMedia('(prefers-color-scheme: dark)').matches);
+  const dark =
+    getComputedStyle(document.documentElement).colorScheme === 'dark' ||
+    (document.documentElement.dataset.theme === undefined &&
+      matchMedia('(prefers-color-scheme: dark)').matches);
   setTheme(dark ? 'light' : 'dark');
 }
 
@@ -31,7 +56,8 @@ function moveRow(step) {
   const links = [...document.querySelectorAll('#page .table tbody td.lead a')];
   if (links.length === 0) return;
   const at = links.indexOf(document.activeElement);
-  const next = at < 0 ? (step > 0 ? 0 : links.length - 1) : Math.min(links.length - 1, Math.max(0, at + step));
+  const next =
+    at < 0 ? (step > 0 ? 0 : links.length - 1) : Math.min(links.length - 1, Math.max(0, at + step));
   links[next].focus();
 }
 
@@ -81,14 +107,45 @@ export function listenToKeys(app) {
 }
 
 export function showHelp() {
-  const row = (keys, label) => h('div', {}, h('dt', {}, label), h('dd', {}, keys.map((key) => h('kbd', {}, key))));
+  const row = (keys, label) =>
+    h(
+      'div',
+      {},
+      h('dt', {}, label),
+      h(
+        'dd',
+        {},
+        keys.map((key) => h('kbd', {}, key)),
+      ),
+    );
   openDialog({
     title: 'Keyboard shortcuts',
     view: (dialog) => [
-      h('dl', { class: 'keys' }, PLACES.map(([key, label]) => row(['g', key], label)), ACTIONS.map(([key, label]) => row([key], label))),
-      h('label', { class: 'check' }, h('input', { type: 'checkbox', checked: shortcutsOn(), 'data-first': true,
-        onchange: (event) => { keep('keys', event.target.checked ? 'on' : 'off'); dialog.redraw(); } }),
-      h('span', {}, 'Shortcuts are on', h('small', {}, 'Without them everything can be reached with Tab and Enter.'))),
+      h(
+        'dl',
+        { class: 'keys' },
+        PLACES.map(([key, label]) => row(['g', key], label)),
+        ACTIONS.map(([key, label]) => row([key], label)),
+      ),
+      h(
+        'label',
+        { class: 'check' },
+        h('input', {
+          type: 'checkbox',
+          checked: shortcutsOn(),
+          'data-first': true,
+          onchange: (event) => {
+            keep('keys', event.target.checked ? 'on' : 'off');
+            dialog.redraw();
+          },
+        }),
+        h(
+          'span',
+          {},
+          'Shortcuts are on',
+          h('small', {}, 'Without them everything can be reached with Tab and Enter.'),
+        ),
+      ),
     ],
   });
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Asks again and again: only while the page can be seen, not faster than the broker answers, and ever more seldom
-// while it does not.
+// Asks again and again: only while the page can be seen, not faster than the broker answers, and
+// ever more seldom while it does not.
 const SLOWEST = 30000;
 
 export class Poll {
@@ -9,7 +9,8 @@ export class Poll {
   #running = false;
   #failures = 0;
 
-  // task(signal) fetches; done(error or null) is told afterwards. interval() is in milliseconds, 0 for paused.
+  // task(signal) fetches; done(error or null) is told afterwards. interval() is in milliseconds, 0
+  // for paused.
   constructor({ task, done, interval }) {
     this.task = task;
     this.done = done;

@@ -18,14 +18,24 @@ import { vhostPage } from './pages/vhost.js';
 import { vhostsPage } from './pages/vhosts.js';
 
 const ROUTES = [
-  ['overview', 0, overviewPage], ['node', 0, nodePage], ['node', 1, nodePage],
-  ['connections', 0, connectionsPage], ['connections', 1, connectionPage],
-  ['channels', 0, channelsPage], ['channels', 1, channelPage],
-  ['exchanges', 0, exchangesPage], ['exchanges', 2, exchangePage],
-  ['queues', 0, queuesPage], ['queues', 2, queuePage],
-  ['users', 0, usersPage], ['users', 1, userPage],
-  ['vhosts', 0, vhostsPage], ['vhosts', 1, vhostPage],
-  ['policies', 0, policiesPage], ['limits', 0, limitsPage], ['definitions', 0, definitionsPage],
+  ['overview', 0, overviewPage],
+  ['node', 0, nodePage],
+  ['node', 1, nodePage],
+  ['connections', 0, connectionsPage],
+  ['connections', 1, connectionPage],
+  ['channels', 0, channelsPage],
+  ['channels', 1, channelPage],
+  ['exchanges', 0, exchangesPage],
+  ['exchanges', 2, exchangePage],
+  ['queues', 0, queuesPage],
+  ['queues', 2, queuePage],
+  ['users', 0, usersPage],
+  ['users', 1, userPage],
+  ['vhosts', 0, vhostsPage],
+  ['vhosts', 1, vhostPage],
+  ['policies', 0, policiesPage],
+  ['limits', 0, limitsPage],
+  ['definitions', 0, definitionsPage],
 ];
 
 export function pageFor([id = 'overview', ...args]) {

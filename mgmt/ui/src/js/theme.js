@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Settings that a browser keeps for itself: theme, how often to ask, shortcuts. The first import: the theme is set
-// before anything is drawn.
+// Settings that a browser keeps for itself: theme, how often to ask, shortcuts. The first import:
+// the theme is set before anything is drawn.
 function read(name, standard) {
   try {
     return localStorage.getItem(`stoatmq.${name}`) ?? standard;

@@ -31,8 +31,13 @@ export function vhostPage(app, name) {
 
   async function poll(signal) {
     const ifAdmin = (target) => (admin ? get(target, {}, signal) : Promise.resolve([]));
-    const [fresh, given, topic, limited, all] = await Promise.all([get(path`vhosts/${name}`, history.query(range()), signal),
-      ifAdmin(path`vhosts/${name}/permissions`), ifAdmin(path`vhosts/${name}/topic-permissions`), ifAdmin(path`vhost-limits/${name}`), ifAdmin('users')]);
+    const [fresh, given, topic, limited, all] = await Promise.all([
+      get(path`vhosts/${name}`, history.query(range()), signal),
+      ifAdmin(path`vhosts/${name}/permissions`),
+      ifAdmin(path`vhosts/${name}/topic-permissions`),
+      ifAdmin(path`vhost-limits/${name}`),
+      ifAdmin('users'),
+    ]);
     [vhost, permissions, topics] = [fresh, given, topic];
     limits = limited[0]?.value ?? {};
     users = all.map((it) => it.name);
@@ -42,8 +47,19 @@ export function vhostPage(app, name) {
     history.take(sources, range());
   }
 
-  const edit = () => formDialog({ title: 'Change virtual host', sub: name, kind: 'narrow', fields: vhostFields(vhost), submit: 'Save',
-    action: (values) => put(path`vhosts/${name}`, vhostBody(values)), done: () => { toast('Saved.'); app.refresh(); } });
+  const edit = () =>
+    formDialog({
+      title: 'Change virtual host',
+      sub: name,
+      kind: 'narrow',
+      fields: vhostFields(vhost),
+      submit: 'Save',
+      action: (values) => put(path`vhosts/${name}`, vhostBody(values)),
+      done: () => {
+        toast('Saved.');
+        app.refresh();
+      },
+    });
 
   return {
     title: () => name,
@@ -51,19 +67,102 @@ export function vhostPage(app, name) {
     poll,
     slowest: () => (range().age > 600 ? 10000 : 0),
     view: () => [
-      pageHead(name, { sub: vhost.description || undefined, badges: [vhostState(vhost), tagsOf(vhost).map((tag) => badge(tag)), vhost.tracing ? badge('tracing', 'warn') : null],
-        actions: admin ? [button('Change', edit, { picture: 'edit' }), button('Delete', () => deleteVhost(app, vhost), { kind: 'danger', picture: 'trash' })] : null }),
-      h('div', { class: 'grid' },
-        card('Message rates', { kind: 'half', key: 'rates', actions: segments('Range of the charts', RANGES, range().id, (id) => { keep('range', id); app.refresh(); app.redraw(); }) },
-          chart({ id: 'vhost-rates', label: 'Message rates', history, age: range().age, format: rate, height: 220, redraw: app.redraw, series: SERIES.map((it) => ({ ...it, now: rateOf(vhost.message_stats, it.key) })) })),
-        card('Queued messages', { kind: 'half', key: 'depth' }, chart({ id: 'vhost-depth', label: 'Queued messages', history, age: range().age, format: compact, height: 220, least: 10, redraw: app.redraw,
-          series: DEPTHS.map((it) => ({ ...it, now: vhost[it.key] ?? 0 })) })),
-        admin ? h('div', { class: 'stack', key: 'permissions' }, permissionsCard(app, { by: 'vhost', of: name, rows: permissions, others: users }),
-          topicPermissionsCard(app, { by: 'vhost', of: name, rows: topics, others: users })) : null,
-        admin ? card('Limits', { kind: 'half', key: 'limits', flush: true }, limitsEditor(app, { kinds: VHOST_LIMITS, values: limits, what: name, target: (id) => path`vhost-limits/${name}/${id}` })) : null,
-        card('Virtual host', { kind: 'half', key: 'facts' }, facts([['Messages', number(vhost.messages ?? 0)], ['Ready', number(vhost.messages_ready ?? 0)], ['Unacknowledged', number(vhost.messages_unacknowledged ?? 0)],
-          ['From clients', byteRate(rateOf(vhost, 'recv_oct'))], ['To clients', byteRate(rateOf(vhost, 'send_oct'))], ['Default queue type', vhost.default_queue_type], ['Tracing', vhost.tracing ? 'on' : 'off'],
-          ['Queues', h('a', { href: href('queues'), onclick: () => app.chooseVhost(name) }, 'Show its queues')]]))),
+      pageHead(name, {
+        sub: vhost.description || undefined,
+        badges: [
+          vhostState(vhost),
+          tagsOf(vhost).map((tag) => badge(tag)),
+          vhost.tracing ? badge('tracing', 'warn') : null,
+        ],
+        actions: admin
+          ? [
+              button('Change', edit, { picture: 'edit' }),
+              button('Delete', () => deleteVhost(app, vhost), { kind: 'danger', picture: 'trash' }),
+            ]
+          : null,
+      }),
+      h(
+        'div',
+        { class: 'grid' },
+        card(
+          'Message rates',
+          {
+            kind: 'half',
+            key: 'rates',
+            actions: segments('Range of the charts', RANGES, range().id, (id) => {
+              keep('range', id);
+              app.refresh();
+              app.redraw();
+            }),
+          },
+          chart({
+            id: 'vhost-rates',
+            label: 'Message rates',
+            history,
+            age: range().age,
+            format: rate,
+            height: 220,
+            redraw: app.redraw,
+            series: SERIES.map((it) => ({ ...it, now: rateOf(vhost.message_stats, it.key) })),
+          }),
+        ),
+        card(
+          'Queued messages',
+          { kind: 'half', key: 'depth' },
+          chart({
+            id: 'vhost-depth',
+            label: 'Queued messages',
+            history,
+            age: range().age,
+            format: compact,
+            height: 220,
+            least: 10,
+            redraw: app.redraw,
+            series: DEPTHS.map((it) => ({ ...it, now: vhost[it.key] ?? 0 })),
+          }),
+        ),
+        admin
+          ? h(
+              'div',
+              { class: 'stack', key: 'permissions' },
+              permissionsCard(app, { by: 'vhost', of: name, rows: permissions, others: users }),
+              topicPermissionsCard(app, { by: 'vhost', of: name, rows: topics, others: users }),
+            )
+          : null,
+        admin
+          ? card(
+              'Limits',
+              { kind: 'half', key: 'limits', flush: true },
+              limitsEditor(app, {
+                kinds: VHOST_LIMITS,
+                values: limits,
+                what: name,
+                target: (id) => path`vhost-limits/${name}/${id}`,
+              }),
+            )
+          : null,
+        card(
+          'Virtual host',
+          { kind: 'half', key: 'facts' },
+          facts([
+            ['Messages', number(vhost.messages ?? 0)],
+            ['Ready', number(vhost.messages_ready ?? 0)],
+            ['Unacknowledged', number(vhost.messages_unacknowledged ?? 0)],
+            ['From clients', byteRate(rateOf(vhost, 'recv_oct'))],
+            ['To clients', byteRate(rateOf(vhost, 'send_oct'))],
+            ['Default queue type', vhost.default_queue_type],
+            ['Tracing', vhost.tracing ? 'on' : 'off'],
+            [
+              'Queues',
+              h(
+                'a',
+                { href: href('queues'), onclick: () => app.chooseVhost(name) },
+                'Show its queues',
+              ),
+            ],
+          ]),
+        ),
+      ),
     ],
   };
 }

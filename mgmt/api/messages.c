@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Publishing to exchanges and getting from queues.
+ */
+#include "amqp/properties.h"
+#include "exchange/message.h"
+#include "exchange/queue.h"
+#include "exchange/vhost.h"
+#include "mgmt/amqp_json.h"
+#include "mgmt/api/handlers.h"
+#include "mgmt/api/operate.h"
+#include "server/base/crypto.h"
+#include "server/base/mem.h"
+
+#define GET_COUNT_MAX 10000
+
+/* Which members are missing, as RabbitMQ says it. False: some are, and that is the outcome. */
+static bool has_members(struct outcome *outcome, const char *const *names)
+{
+    char text[256] = "[";
+    for (; *names != NULL; names++)
+        if (json_object_get(outcome->document, *names) == NULL) {
+            size_t size = strlen(text);
+            (void)snprintf(text + size, sizeof text - size, "%s{key_missing,%s}",
+                           size > 1 ? "," : "", *names);
+        }
+    return text[1] == '\0' || operate_refuse(outcome, 400, "bad_request", "%s]", text);
+}
+
+static struct slice text_of(const struct outcome *outcome, const char *name)
+{
+    const json_t *value = json_object_get(outcome->document, name);
+    return json_is_string(value) ? slice_of(json_string_value(value), json_string_length(value))
+                                 : SLICE_EMPTY;
+}
+
+/* --- publishing ------------------------------------------------------------------------------ */
+
+static bool set_octet(const json_t *value, uint8_t *octet, struct buf *room)
+{
+    (void)room;
+    if (!json_is_integer(value) || json_integer_value(value) < 0 || json_integer_value(value) > 255)
+        return false;
+    *octet = (uint8_t)json_integer_value(value);
+    return true;
+}
+
+static bool set_longlong(const json_t *value, uint64_t *number, struct buf *room)
+{
+    (void)room;
+    if (!json_is_integer(value) || json_integer_value(value) < 0)
+        return false;
+    *number = (uint64_t)json_integer_value(value);
+    return true;
+}
+
+static bool set_shortbytes(const json_t *value, struct slice *text, struct buf *room)
+{
+    (void)room;
+    if (!json_is_string(value) || json_string_length(value) > 255)
+        return false;
+    *text = slice_of(json_string_value(value), json_string_length(value));
+    return true;
+}
+
+static bool set_table(const json_t *value, struct slice *table, struct buf *room)
+{
+    if (!json_is_object(value) || !amqp_json_to_table(value, room))
+        return false;
+    *table = buf_slice(room);
+    return true;
+}
+
+#define SET_OCTET      set_octet
+#define SET_LONGLONG   set_longlong
+#define SET_SHORTBYTES set_shortbytes
+#define SET_TABLE      set_table
+
+/* Reads "properties"; what is unknown is passed over, as by RabbitMQ. */
+static bool read_properties(struct outcome *outcome, struct properties *properties)
+{
+    const json_t *members = json_object_get(outcome->document, "properties"), *value;
+    *properties = (struct properties){0};
+    if (json_is_array(members) && json_array_size(members) == 0)
+        return true;
+    if (!json_is_object(members))
+        return operate_refuse(outcome, 400, "bad_request", "properties is not a map");
+#define PROPERTY(NAME, name, type, bit)                                                        \
+    value = json_object_get(members, #name);                                                   \
+    if (value != NULL && !json_is_null(value)) {                                               \
+        if (!SET_##type(value, &properties->name, &outcome->input))                            \
+            return operate_refuse(outcome, 400, "bad_request", "invalid property: %s", #name); \
+        properties->flags |= PROPERTY_##NAME;                                                  \
+    }
+#include "amqp/properties.def"
+    return true;
+}
+
+/* The payload, owned by the caller. */
+static bool read_payload(struct outcome *outcome, struct buf *payload)
+{
+    struct slice text = text_of(outcome, "payload");
+    struct slice encoding = text_of(outcome, "payload_encoding");
+    if (slice_equal(encoding, SLICE_LITERAL("string"))) {
+        buf_bytes(payload, text);
+        return true;
+    }
+    if (!slice_equal(encoding, SLICE_LITERAL("base64")))
+        return operate_refuse(outcome, 400, "bad_request", "unsupported_encoding: %.*s",
+                              SLICE_ARGS(encoding));
+    uint8_t *room = buf_reserve(payload, CRYPTO_BASE64_BYTES(text.size) + 1);
+    struct slice bytes = crypto_base64_decode(room, text);
+    if (bytes.data == NULL && text.size > 0)
+        return operate_refuse(outcome, 400, "bad_request", "payload is not base64");
+    payload->size = bytes.size;
+    return true;
+}
+
+static struct message *make_message(struct api_request *request, struct outcome *outcome,
+                                    const struct properties *properties, struct slice payload)
+{
+    struct slice exchange = api_argument(request, "name");
+    struct slice key = text_of(outcome, "routing_key");
+    struct buf encoded = {0};
+    if (slice_equal(exchange, SLICE_LITERAL("amq.default")))
+        exchange = SLICE_EMPTY;
+    if (exchange.size > 255 || key.size > 255 || payload.size > UINT32_MAX)
+        return NULL;
+    properties_encode(properties, &encoded);
+    uint32_t bytes = (uint32_t)payload.size;
+    struct message *message = message_new(exchange, key, buf_slice(&encoded), bytes, bytes);
+    buf_fini(&encoded);
+    if (message == NULL)
+        return NULL;
+    if (bytes > 0)
+        memcpy(message_body(message), payload.data, bytes);
+    message_seal(message);
+    return message;
+}
+
+static void write_routed(struct outcome *outcome, bool routed)
+{
+    struct json_writer writer;
+    outcome_write(outcome, &writer);
+    json_write_object(&writer);
+    json_put_bool(&writer, "routed", routed);
+    json_write_object_end(&writer);
+}
+
+static uint64_t publish_message(struct api_request *request, struct engine *engine,
+                                struct outcome *outcome, struct vhost *vhost,
+                                struct message *message)
+{
+    struct operation operation;
+    uint64_t lsn = 0;
+    if (!operation_begin(&operation, engine, request->user->name, vhost)) {
+        message_unref(message);
+        (void)operate_refuse(outcome, 401, "not_authorised", "Login failed");
+        return 0;
+    }
+    message_ref(message);
+    if (operation_publish(&operation, message)) {
+        lsn = message->lsn;
+        write_routed(outcome, !operation.returned);
+    } else if (operation.error.code == REPLY_ACCESS_REFUSED) {
+        operate_refused(outcome, &operation);
+    } else {
+        (void)operate_refuse(outcome, 400, "bad_request", "%u %.*s", operation.error.code,
+                             (int)operation.error.text_size, operation.error.text);
+    }
+    message_unref(message);
+    operation_end(&operation);
+    operation_fini(&operation);
+    return lsn;
+}
+
+static uint64_t publish_here(struct api_request *request, struct engine *engine,
+                             struct outcome *outcome)
+{
+    static const char *const members[] = {"properties", "routing_key", "payload",
+                                          "payload_encoding", NULL};
+    struct vhost *vhost = outcome_vhost(request, engine);
+    struct properties properties;
+    struct buf payload = {0};
+    struct message *message = NULL;
+    uint64_t lsn = 0;
+    if (vhost == NULL)
+        return outcome_no_vhost(outcome);
+    if (!has_members(outcome, members) || !read_properties(outcome, &properties))
+        return 0;
+    if (read_payload(outcome, &payload)) {
+        message = make_message(request, outcome, &properties, buf_slice(&payload));
+        if (message == NULL)
+            (void)operate_refuse(outcome, 400, "bad_request", "name or payload is too long");
+        else
+            lsn = publish_message(request, engine, outcome, vhost, message);
+    }
+    buf_fini(&payload);
+    return lsn;
+}
+
+void api_publish(struct api_request *request)
+{
+    operate_ask(request, publish_here);
+}
+
+/* --- getting --------------------------------------------------------------------------------- */
+
+struct get_wishes {
+    uint64_t count, truncate;
+    bool acks, requeues, always_base64;
+};
+
+/* Numbers may come as strings: rabbitmqadmin sends them so. */
+static bool read_count(const struct outcome *outcome, const char *name, uint64_t *number)
+{
+    const json_t *value = json_object_get(outcome->document, name);
+    if (json_is_integer(value) && json_integer_value(value) >= 0) {
+        *number = (uint64_t)json_integer_value(value);
+        return true;
+    }
+    char *end;
+    if (!json_is_string(value) || json_string_length(value) == 0)
+        return false;
+    *number = strtoull(json_string_value(value), &end, 10);
+    return *end == '\0';
+}
+
+static bool read_wishes(struct outcome *outcome, struct get_wishes *wishes)
+{
+    static const char *const members[] = {"ackmode", "count", "encoding", NULL};
+    static const struct {
+        const char *name;
+        bool acks, requeues;
+    } modes[] = {{"ack_requeue_true", false, true},
+                 {"ack_requeue_false", true, false},
+                 {"reject_requeue_true", false, true},
+                 {"reject_requeue_false", false, false}};
+    struct slice mode = text_of(outcome, "ackmode"), encoding = text_of(outcome, "encoding");
+    size_t i = 0, count = sizeof modes / sizeof modes[0];
+    if (!has_members(outcome, members))
+        return false;
+    while (i < count && !slice_equal(slice_from_string(modes[i].name), mode))
+        i++;
+    if (i == count)
+        return operate_refuse(outcome, 400, "bad_request", "ackmode is unknown");
+    *wishes = (struct get_wishes){.truncate = UINT64_MAX,
+                                  .acks = modes[i].acks,
+                                  .requeues = modes[i].requeues,
+                                  .always_base64 = slice_equal(encoding, SLICE_LITERAL("base64"))};
+    if (!wishes->always_base64 && !slice_equal(encoding, SLICE_LITERAL("auto")))
+        return operate_refuse(outcome, 400, "bad_request", "encoding is unknown");
+    if (!read_count(outcome, "count", &wishes->count))
+        return operate_refuse(outcome, 400, "bad_request", "not_integer: count");
+    if (json_object_get(outcome->document, "truncate") != NULL &&
+        !read_count(outcome, "truncate", &wishes->truncate))
+        return operate_refuse(outcome, 400, "bad_request", "not_integer: truncate");
+    if (wishes->count > GET_COUNT_MAX)
+        wishes->count = GET_COUNT_MAX;
+    return true;
+}
+
+static void put_payload(struct json_writer *writer, const struct get_wishes *wishes,
+                        struct slice body)
+{
+    if (body.size > wishes->truncate)
+        body.size = (size_t)wishes->truncate;
+    if (!wishes->always_base64 && slice_is_utf8(body)) {
+        json_put_string(writer, "payload", body);
+        json_put_text(writer, "payload_encoding", "string");
+        return;
+    }
+    uint8_t *text = mem_alloc(CRYPTO_BASE64_CHARS(body.size) + 1);
+    json_put_string(writer, "payload", crypto_base64(text, body));
+    json_put_text(writer, "payload_encoding", "base64");
+    mem_free(text);
+}
+
+static void put_properties(struct json_writer *writer, struct slice encoded)
+{
+    json_t *properties = amqp_json_properties(encoded);
+    char *text = json_dumps(properties, JSON_COMPACT);
+    bool is_empty = json_object_size(properties) == 0; /* RabbitMQ: an empty array then */
+    (void)json_write_key(writer, SLICE_LITERAL("properties"));
+    json_write_raw(writer, is_empty ? SLICE_LITERAL("[]") : slice_from_string(text));
+    free(text);
+    json_decref(properties);
+}
+
+static void write_messages(struct outcome *outcome, const struct operation *operation,
+                           const struct get_wishes *wishes)
+{
+    struct json_writer writer;
+    outcome_write(outcome, &writer);
+    json_write_array(&writer);
+    for (size_t i = 0; i < operation->message_count; i++) {
+        const struct operation_message *got = &operation->messages[i];
+        struct message *message = got->message;
+        json_write_object(&writer);
+        json_put_uint(&writer, "payload_bytes", message->body_bytes);
+        json_put_bool(&writer, "redelivered", got->redelivered);
+        json_put_string(&writer, "exchange", message_exchange(message));
+        json_put_string(&writer, "routing_key", message_routing_key(message));
+        json_put_uint(&writer, "message_count", got->left);
+        put_properties(&writer, message_properties(message));
+        put_payload(&writer, wishes, slice_of(message_body(message), message->body_bytes));
+        json_write_object_end(&writer);
+    }
+    json_write_array_end(&writer);
+}
+
+/* Settles all that was got. */
+static void settle(struct operation *operation, const struct get_wishes *wishes)
+{
+    struct method method = {.id = METHOD_BASIC_NACK,
+                            .basic_nack = {.multiple = true, .requeue = wishes->requeues}};
+    if (wishes->acks)
+        method = (struct method){.id = METHOD_BASIC_ACK, .basic_ack = {.multiple = true}};
+    if (operation->message_count > 0)
+        (void)operation_apply(operation, &method);
+}
+
+static uint64_t get_here(struct api_request *request, struct engine *engine,
+                         struct outcome *outcome)
+{
+    struct vhost *vhost = outcome_vhost(request, engine);
+    struct slice name = api_argument(request, "name");
+    struct get_wishes wishes;
+    struct operation operation;
+    if (vhost == NULL || vhost_queue(vhost, name) == NULL)
+        return outcome_not_found(outcome);
+    if (!read_wishes(outcome, &wishes))
+        return 0;
+    if (!operation_begin(&operation, engine, request->user->name, vhost)) {
+        (void)operate_refuse(outcome, 401, "not_authorised", "Login failed");
+        return 0;
+    }
+    const struct method get = {.id = METHOD_BASIC_GET, .basic_get = {.queue = name}};
+    bool is_applied = true;
+    for (uint64_t got = 0; got < wishes.count && is_applied; got++) {
+        is_applied = operation_apply(&operation, &get);
+        if (operation.message_count == got)
+            break; /* empty, or the next is not in memory: what is there is the answer */
+    }
+    if (is_applied)
+        settle(&operation, &wishes);
+    if (operation.failed)
+        operate_refused(outcome, &operation);
+    else
+        write_messages(outcome, &operation, &wishes);
+    operation_end(&operation);
+    operation_fini(&operation);
+    return 0;
+}
+
+void api_get_messages(struct api_request *request)
+{
+    operate_ask(request, get_here);
+}

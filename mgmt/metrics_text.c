@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mgmt/metrics_text.h"
+
+#include <inttypes.h>
+
+#include "mgmt/api/node_stats.h"
+#include "mgmt/api/rows.h"
+#include "mgmt/metrics_table.h"
+#include "server/base/mem.h"
+
+struct scrape {
+    const struct management *management;
+    const struct snapshot *snapshot;
+    const struct metrics_wish *wish;
+    struct buf *out;
+    uint64_t now_ms;
+};
+
+static const char *prefix_of(const struct scrape *scrape)
+{
+    return scrape->wish->form == METRICS_DETAILED ? "rabbitmq_detailed_" : "rabbitmq_";
+}
+
+static void put_head(struct scrape *scrape, const char *prefix, const char *name, bool is_counter,
+                     const char *help)
+{
+    buf_printf(scrape->out, "# HELP %s%s %s\n# TYPE %s%s %s\n", prefix, name, help, prefix, name,
+               is_counter ? "counter" : "gauge");
+}
+
+static void put_number(struct scrape *scrape, const char *prefix, const char *name, bool is_counter,
+                       const char *help, uint64_t value)
+{
+    put_head(scrape, prefix, name, is_counter, help);
+    buf_printf(scrape->out, "%s%s %" PRIu64 "\n", prefix, name, value);
+}
+
+/* --- wishes ---------------------------------------------------------------------------------- */
+
+static bool is_wanted(const struct scrape *scrape, const char *family)
+{
+    const struct http_request *http = scrape->wish->http;
+    if (scrape->wish->form != METRICS_DETAILED)
+        return true;
+    for (unsigned i = 0; i < http->parameter_count; i++)
+        if (slice_equal(http->parameters[i].name, SLICE_LITERAL("family")) &&
+            slice_equal(http->parameters[i].value, slice_from_string(family)))
+            return true;
+    return false;
+}
+
+static bool is_row_wanted(const struct scrape *scrape, const struct row *row)
+{
+    const struct http_request *http = scrape->wish->http;
+    bool is_any = false;
+    if (scrape->wish->form != METRICS_DETAILED || row->vhost == NULL)
+        return true;
+    for (unsigned i = 0; i < http->parameter_count; i++) {
+        if (!slice_equal(http->parameters[i].name, SLICE_LITERAL("vhost")))
+            continue;
+        is_any = true;
+        if (slice_equal(http->parameters[i].value, row->vhost->text[TEXT_NAME]))
+            return true;
+    }
+    return !is_any;
+}
+
+/* --- rows ------------------------------------------------------------------------------------ */
+
+static void put_escaped(struct buf *out, struct slice text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t octet = text.data[i];
+        if (octet == '\\' || octet == '"')
+            buf_u8(out, '\\');
+        if (octet == '\n')
+            buf_bytes(out, SLICE_LITERAL("\\n"));
+        else
+            buf_u8(out, octet);
+    }
+}
+
+static void put_label(struct buf *out, const char *name, struct slice value)
+{
+    if (out->size > 0)
+        buf_u8(out, ',');
+    buf_bytes(out, slice_from_string(name));
+    buf_bytes(out, SLICE_LITERAL("=\""));
+    put_escaped(out, value);
+    buf_u8(out, '"');
+}
+
+static void put_labels(struct buf *out, const struct row *row)
+{
+    out->size = 0;
+    switch ((unsigned)row->is.registry) {
+    case REGISTRY_QUEUE:
+        put_label(out, "vhost", row->vhost->text[TEXT_NAME]);
+        put_label(out, "queue", row->text[TEXT_NAME]);
+        break;
+    case REGISTRY_EXCHANGE:
+        put_label(out, "vhost", row->vhost->text[TEXT_NAME]);
+        put_label(out, "exchange", row->text[TEXT_NAME]);
+        break;
+    case REGISTRY_SESSION:
+        put_label(out, "connection", row->text[TEXT_NAME]);
+        break;
+    case REGISTRY_CHANNEL:
+        put_label(out, "channel", row->of->text[TEXT_NAME]);
+        out->size--; /* in the quotes */
+        buf_printf(out, " (%u)\"", row->is.number);
+        break;
+    default:
+        break;
+    }
+}
+
+static uint64_t value_of(const struct metric *metric, const struct row *row, uint64_t now_ms)
+{
+    const char *at = (const char *)row + metric->offset;
+    switch (metric->source) {
+    case METRIC_COLUMN:
+        return row->series->values[metric->offset];
+    case METRIC_U64:
+        return *(const uint64_t *)(const void *)at;
+    case METRIC_U32:
+        return *(const uint32_t *)(const void *)at;
+    case METRIC_AGE:
+        return queue_age_ms(row, now_ms) / 1000;
+    case METRIC_MESSAGE_BYTES:
+        return row->queue.ready_bytes + row->queue.unacked_bytes;
+    case METRIC_RAM:
+        return row->queue.in_memory + row->queue.unacked;
+    case METRIC_RAM_BYTES:
+        return row->queue.ready_bytes + row->queue.unacked_bytes - row->queue.cold_bytes;
+    }
+    return 0;
+}
+
+static void put_digits(struct buf *out, uint64_t number)
+{
+    uint8_t digits[21];
+    unsigned at = sizeof digits;
+    digits[--at] = '\n';
+    do
+        digits[--at] = (uint8_t)('0' + number % 10);
+    while ((number /= 10) > 0);
+    buf_bytes(out, slice_of(digits + at, sizeof digits - at));
+}
+
+/* What the rows of a kind are called, made once for all metrics of that kind. */
+struct labels {
+    struct buf text;
+    size_t *at; /* where each row's begin, and the end */
+    const struct row **rows;
+    uint32_t count;
+};
+
+static struct labels make_labels(const struct scrape *scrape, enum registry_kind kind)
+{
+    const struct table *table = &scrape->snapshot->tables[kind];
+    struct labels labels = {.at = mem_alloc((table->count + 1) * sizeof(size_t)),
+                            .rows = mem_alloc((table->count + 1) * sizeof(struct row *))};
+    struct buf one = {0};
+    for (uint32_t i = 0; i < table->count; i++) {
+        if (!is_row_wanted(scrape, table->rows[i]))
+            continue;
+        put_labels(&one, table->rows[i]);
+        labels.at[labels.count] = labels.text.size;
+        labels.rows[labels.count++] = table->rows[i];
+        buf_bytes(&labels.text, buf_slice(&one));
+    }
+    labels.at[labels.count] = labels.text.size;
+    buf_fini(&one);
+    return labels;
+}
+
+static void put_metric(struct scrape *scrape, const struct metric *metric,
+                       const struct labels *labels)
+{
+    const char *prefix = metric->is_ours ? "stoatmq_" : prefix_of(scrape);
+    struct slice start = slice_from_string(prefix), name = slice_from_string(metric->name);
+    bool is_summed = scrape->wish->form == METRICS_SUMMED;
+    uint64_t sum = 0;
+    put_head(scrape, prefix, metric->name, metric->is_counter, metric->help);
+    for (uint32_t i = 0; i < labels->count; i++) {
+        uint64_t value = value_of(metric, labels->rows[i], scrape->now_ms);
+        if (is_summed) {
+            sum = metric->source == METRIC_AGE ? (value > sum ? value : sum) : sum + value;
+            continue;
+        }
+        buf_bytes(scrape->out, start);
+        buf_bytes(scrape->out, name);
+        buf_u8(scrape->out, '{');
+        buf_bytes(scrape->out,
+                  slice_of(labels->text.data + labels->at[i], labels->at[i + 1] - labels->at[i]));
+        buf_bytes(scrape->out, SLICE_LITERAL("} "));
+        put_digits(scrape->out, value);
+    }
+    if (is_summed)
+        buf_printf(scrape->out, "%s%s %" PRIu64 "\n", prefix, metric->name, sum);
+}
+
+/* The metrics of one kind stand together in the table. */
+static void put_rows(struct scrape *scrape)
+{
+    struct labels labels = {0};
+    unsigned kind = REGISTRY_KIND_COUNT;
+    for (size_t i = 0; i < metrics_count; i++) {
+        if (!is_wanted(scrape, metrics[i].family))
+            continue;
+        if (metrics[i].kind != kind) {
+            buf_fini(&labels.text);
+            mem_free(labels.at);
+            mem_free((void *)labels.rows);
+            kind = metrics[i].kind;
+            labels = make_labels(scrape, metrics[i].kind);
+        }
+        put_metric(scrape, &metrics[i], &labels);
+    }
+    buf_fini(&labels.text);
+    mem_free(labels.at);
+    mem_free((void *)labels.rows);
+}
+
+/* --- the whole ------------------------------------------------------------------------------- */
+
+static void put_totals(struct scrape *scrape)
+{
+    static const struct {
+        const char *name, *help;
+        enum registry_kind kind;
+    } totals[] = {{"connections", "Connections currently open", REGISTRY_SESSION},
+                  {"channels", "Channels currently open", REGISTRY_CHANNEL},
+                  {"consumers", "Consumers currently connected", REGISTRY_CONSUMER},
+                  {"queues", "Queues available", REGISTRY_QUEUE}};
+    for (size_t i = 0; i < sizeof totals / sizeof totals[0]; i++)
+        put_number(scrape, "rabbitmq_", totals[i].name, false, totals[i].help,
+                   scrape->snapshot->tables[totals[i].kind].count);
+}
+
+static void put_churn(struct scrape *scrape)
+{
+    static const struct {
+        const char *name, *help;
+    } churn[CHURN_COLUMNS] = {
+        {"connections_opened_total", "Total number of connections opened"},
+        {"connections_closed_total", "Total number of connections closed or terminated"},
+        {"channels_opened_total", "Total number of channels opened"},
+        {"channels_closed_total", "Total number of channels closed"},
+        {"queues_declared_total", "Total number of queues declared"},
+        {"queues_created_total", "Total number of queues created"},
+        {"queues_deleted_total", "Total number of queues deleted"},
+    };
+    for (uint32_t i = 0; i < CHURN_COLUMNS; i++)
+        put_number(scrape, prefix_of(scrape), churn[i].name, true, churn[i].help,
+                   scrape->snapshot->overview->values[COLUMN_CHURN + i]);
+}
+
+static void put_node(struct scrape *scrape)
+{
+    struct node_stats stats = node_stats_read(scrape->management);
+    const char *prefix = prefix_of(scrape);
+    put_number(scrape, prefix, "process_open_fds", false, "Open file descriptors", stats.fd_used);
+    put_number(scrape, prefix, "process_max_fds", false, "Open file descriptors limit",
+               stats.fd_total);
+    put_number(scrape, prefix, "process_open_tcp_sockets", false, "Open TCP sockets",
+               scrape->snapshot->tables[REGISTRY_SESSION].count);
+    put_number(scrape, prefix, "process_max_tcp_sockets", false, "Open TCP sockets limit",
+               stats.fd_total);
+    put_number(scrape, prefix, "process_resident_memory_bytes", false, "Memory used in bytes",
+               stats.memory_used);
+    put_number(scrape, prefix, "resident_memory_limit_bytes", false,
+               "Memory high watermark in bytes", stats.memory_limit);
+    put_number(scrape, prefix, "disk_space_available_bytes", false, "Disk space available in bytes",
+               stats.disk_free);
+    put_number(scrape, prefix, "disk_space_available_limit_bytes", false,
+               "Free disk space low watermark in bytes", stats.disk_limit);
+    put_number(scrape, prefix, "erlang_uptime_seconds", false, "Node uptime",
+               stats.uptime_ms / 1000);
+    put_number(scrape, prefix, "alarms_memory_used_watermark", false,
+               "is 1 if VM memory watermark alarm is in effect",
+               stats.memory_used > stats.memory_limit);
+    put_number(scrape, prefix, "alarms_free_disk_space_watermark", false,
+               "is 1 if free disk space watermark alarm is in effect",
+               stats.disk_free < stats.disk_limit);
+    put_number(scrape, prefix, "alarms_file_descriptor_limit", false,
+               "is 1 if file descriptor limit alarm is in effect",
+               stats.fd_total > 0 && stats.fd_used >= stats.fd_total);
+}
+
+static void put_global(struct scrape *scrape)
+{
+    static const struct {
+        const char *name, *help;
+        uint32_t column;
+        bool by_queue_type;
+    } global[] = {
+        {"messages_received_total", "Total number of messages received from publishers",
+         TRAFFIC_PUBLISH, false},
+        {"messages_confirmed_total", "Total number of messages confirmed to publishers",
+         TRAFFIC_CONFIRM, false},
+        {"messages_unroutable_dropped_total",
+         "Total number of messages published as non-mandatory and dropped as unroutable",
+         TRAFFIC_DROP, false},
+        {"messages_unroutable_returned_total",
+         "Total number of messages published as mandatory and returned as unroutable",
+         TRAFFIC_RETURN, false},
+        {"messages_delivered_total", "Total number of messages delivered to consumers",
+         COLUMN_DELIVER_GET, true},
+        {"messages_delivered_consume_manual_ack_total",
+         "Total number of messages delivered to consumers with manual acknowledgment",
+         TRAFFIC_DELIVER, true},
+        {"messages_delivered_consume_auto_ack_total",
+         "Total number of messages delivered to consumers with automatic acknowledgment",
+         TRAFFIC_DELIVER_NO_ACK, true},
+        {"messages_delivered_get_manual_ack_total",
+         "Total number of messages delivered by basic.get with manual acknowledgment", TRAFFIC_GET,
+         true},
+        {"messages_delivered_get_auto_ack_total",
+         "Total number of messages delivered by basic.get with automatic acknowledgment",
+         TRAFFIC_GET_NO_ACK, true},
+        {"messages_get_empty_total", "Total number of times basic.get found no message",
+         TRAFFIC_GET_EMPTY, true},
+        {"messages_redelivered_total", "Total number of messages redelivered to consumers",
+         TRAFFIC_REDELIVER, true},
+        {"messages_acknowledged_total", "Total number of messages acknowledged by consumers",
+         TRAFFIC_ACK, true},
+    };
+    for (size_t i = 0; i < sizeof global / sizeof global[0]; i++) {
+        put_head(scrape, "rabbitmq_global_", global[i].name, true, global[i].help);
+        buf_printf(scrape->out, "rabbitmq_global_%s{protocol=\"amqp091\"%s} %" PRIu64 "\n",
+                   global[i].name,
+                   global[i].by_queue_type ? ",queue_type=\"rabbit_classic_queue\"" : "",
+                   scrape->snapshot->overview->values[global[i].column]);
+    }
+    put_head(scrape, "rabbitmq_global_", "messages_routed_total", true,
+             "Total number of messages routed to queues or streams");
+    buf_printf(scrape->out,
+               "rabbitmq_global_messages_routed_total{protocol=\"amqp091\"} %" PRIu64 "\n",
+               scrape->snapshot->engine.counters.messages_routed);
+    put_head(scrape, "rabbitmq_global_", "consumers", false, "Current number of consumers");
+    buf_printf(scrape->out, "rabbitmq_global_consumers{protocol=\"amqp091\"} %u\n",
+               scrape->snapshot->tables[REGISTRY_CONSUMER].count);
+}
+
+/* Boards pick their node from this one. */
+static void put_identity(struct scrape *scrape)
+{
+    struct listing none = {0};
+    struct slice node = listing_node(&none);
+    put_head(scrape, "rabbitmq_", "identity_info", false, "Node and cluster identity info");
+    buf_printf(scrape->out,
+               "rabbitmq_identity_info{rabbitmq_node=\"%.*s\",rabbitmq_cluster=\"%.*s\","
+               "rabbitmq_cluster_permanent_id=\"%.*s\"} 1\n",
+               SLICE_ARGS(node), SLICE_ARGS(node), SLICE_ARGS(node));
+    put_head(scrape, "rabbitmq_", "build_info", false, "Version info");
+    buf_printf(scrape->out,
+               "rabbitmq_build_info{rabbitmq_version=\"%s\",product_name=\"StoatMQ\","
+               "product_version=\"%s\"} 1\n",
+               STOATMQ_VERSION, STOATMQ_VERSION);
+}
+
+static void put_seconds(struct scrape *scrape, const char *name, const char *help, uint64_t ns)
+{
+    put_head(scrape, "stoatmq_", name, false, help);
+    buf_printf(scrape->out, "stoatmq_%s %" PRIu64 ".%09" PRIu64 "\n", name, ns / 1000000000u,
+               ns % 1000000000u);
+}
+
+static void put_own(struct scrape *scrape)
+{
+    const struct collector *collector = &scrape->management->collector;
+    const struct counters *counters = &scrape->snapshot->engine.counters;
+    put_number(scrape, "stoatmq_", "engine_commands_total", true,
+               "Commands that the engine applied", counters->commands);
+    put_number(scrape, "stoatmq_", "messages_paged_out_total", true,
+               "Messages that left memory and are in the store alone",
+               counters->messages_paged_out);
+    put_number(scrape, "stoatmq_", "messages_paged_in_total", true,
+               "Messages read back from the store", counters->messages_paged_in);
+    put_number(scrape, "stoatmq_", "logins_refused_total", true, "Logins refused",
+               counters->logins_refused);
+    put_number(scrape, "stoatmq_", "engine_held_bytes", false,
+               "Bytes of commands and replies that wait in the engine",
+               scrape->snapshot->engine.held_bytes);
+    put_seconds(scrape, "snapshot_sweep_engine_seconds",
+                "Time of the engine that the last look at everything took",
+                collector->last_sweep_engine_ns);
+    put_seconds(scrape, "snapshot_slice_engine_seconds_max",
+                "The most of the engine's time that was taken for that at once",
+                collector->slice_ns_max);
+    put_number(scrape, "stoatmq_", "http_requests_total", true,
+               "HTTP requests served by the management", scrape->management->server.requests);
+    put_number(scrape, "stoatmq_", "http_connections", false, "HTTP connections of the management",
+               scrape->management->server.connection_count);
+}
+
+void metrics_write(const struct management *management, const struct metrics_wish *wish,
+                   struct buf *out)
+{
+    struct scrape scrape = {management, &management->collector.snapshot, wish, out,
+                            collector_wall_ms()};
+    if (is_wanted(&scrape, "connection_churn_metrics"))
+        put_churn(&scrape);
+    if (is_wanted(&scrape, "node_metrics"))
+        put_node(&scrape);
+    put_rows(&scrape);
+    put_identity(&scrape);
+    if (wish->form == METRICS_DETAILED)
+        return;
+    put_totals(&scrape);
+    put_global(&scrape);
+    put_own(&scrape);
+}
