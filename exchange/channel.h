@@ -25,6 +25,7 @@ struct tx;
 enum channel_mode { CHANNEL_PLAIN, CHANNEL_CONFIRM, CHANNEL_TX };
 
 #define CHANNEL_REPLY_TOKEN_BYTES 24
+#define CHANNEL_SEVERAL           UINT64_MAX
 
 /* A publish whose confirm waits for the store. */
 struct pending_confirm {
@@ -44,6 +45,8 @@ struct channel {
     struct session *session;
     struct registered registered;
     struct traffic traffic;
+    uint64_t published_to; /* the one exchange (its registered.id) that it ever published to, */
+    uint64_t took_from;    /* the one queue that it ever took from; 0: none; or CHANNEL_SEVERAL */
     uint16_t number;
     enum channel_mode mode;
     struct map consumers;                           /* by tag */
@@ -66,6 +69,12 @@ struct channel {
     struct exchange *memo_exchange;
     struct queue *memo_queue; /* by the default exchange */
 };
+
+/* ID is one that it publishes to, or takes from. */
+static inline void channel_note(uint64_t *only, uint64_t id)
+{
+    *only = *only == 0 || *only == id ? id : CHANNEL_SEVERAL;
+}
 
 /* Opens channel NUMBER, which is not open. */
 struct channel *channel_open(struct session *session, uint16_t number);

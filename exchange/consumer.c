@@ -33,6 +33,7 @@ struct consumer *consumer_add(struct channel *channel, struct queue *queue,
     consumer->tag_bytes = (uint8_t)spec->tag.size;
     memcpy(consumer->tag, spec->tag.data, spec->tag.size);
     map_add(&channel->consumers, consumer_tag(consumer), consumer);
+    channel_note(&channel->took_from, queue != NULL ? queue->registered.id : CHANNEL_SEVERAL);
     if (queue == NULL)
         return consumer;
     list_append(&queue->consumers, &consumer->by_queue);
@@ -40,8 +41,12 @@ struct consumer *consumer_add(struct channel *channel, struct queue *queue,
     if (consumer->exclusive)
         queue->exclusive_consumer = consumer;
     registry_add(channel->session->engine, REGISTRY_CONSUMER, &consumer->registered);
-    activate(consumer);
-    queue_schedule(queue);
+    if (queue->is_paused) {
+        list_append(&channel->parked, &consumer->parked);
+    } else {
+        activate(consumer);
+        queue_schedule(queue);
+    }
     return consumer;
 }
 
@@ -92,7 +97,8 @@ void consumer_park(struct consumer *consumer)
 
 void consumer_wake(struct consumer *consumer)
 {
-    if (!list_node_is_linked(&consumer->parked) || !consumer_may_take(consumer))
+    if (!list_node_is_linked(&consumer->parked) || consumer->queue->is_paused ||
+        !consumer_may_take(consumer))
         return;
     list_remove(&consumer->parked);
     activate(consumer);
@@ -149,13 +155,15 @@ void consumer_deliver(struct consumer *consumer, const struct returned_entry *en
     bool redelivered = queue != NULL && queue_is_redelivery(queue, entry);
     emit(consumer, entry->message, tag, redelivered);
     channel->traffic.count[TRAFFIC_DELIVER + consumer->no_ack]++;
-    channel->traffic.count[TRAFFIC_REDELIVER] += redelivered;
     if (queue == NULL) {
         message_unref(entry->message);
         return;
     }
     queue->traffic.count[TRAFFIC_DELIVER + consumer->no_ack]++;
-    queue->traffic.count[TRAFFIC_REDELIVER] += redelivered;
+    if (redelivered) {
+        channel->traffic.count[TRAFFIC_REDELIVER]++;
+        queue->traffic.count[TRAFFIC_REDELIVER]++;
+    }
     if (consumer->no_ack) {
         queue_settle(queue, entry->position, entry->message);
     } else {

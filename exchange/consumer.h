@@ -57,8 +57,8 @@ void consumer_deliver(struct consumer *consumer, const struct returned_entry *en
 /* Moves it from its queue's active ones to its channel's parked ones. */
 void consumer_park(struct consumer *consumer);
 
-/* When it is parked and may take a message again: back among the active ones, and the queue is
- * scheduled. */
+/* When it is parked and may take a message again, from a queue that is not paused: back among the
+ * active ones, and the queue is scheduled. */
 void consumer_wake(struct consumer *consumer);
 
 /* Puts it behind the others of its priority; after a delivery. */

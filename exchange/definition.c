@@ -4,6 +4,7 @@
 #include "exchange/accounts.h"
 #include "exchange/engine.h"
 #include "exchange/parameter.h"
+#include "exchange/pause.h"
 #include "exchange/permission.h"
 #include "exchange/policy.h"
 #include "exchange/user.h"
@@ -26,6 +27,7 @@ static const struct {
     [DEFINITION_GLOBAL_PARAMETER] = {"global_parameter", parameter_restore},
     [DEFINITION_VHOST_LIMITS] = {"vhost_limits", vhost_restore_limits},
     [DEFINITION_USER_LIMITS] = {"user_limits", user_restore_limits},
+    [DEFINITION_PAUSED_QUEUE] = {"paused_queue", pause_restore},
 };
 
 const char *definition_kind_name(enum definition_kind kind)

@@ -24,6 +24,7 @@ enum definition_kind {
     DEFINITION_GLOBAL_PARAMETER = 8,
     DEFINITION_VHOST_LIMITS = 9,
     DEFINITION_USER_LIMITS = 10,
+    DEFINITION_PAUSED_QUEUE = 11, /* of what is in the topology, and restored behind it */
     DEFINITION_KIND_COUNT
 };
 
@@ -54,7 +55,8 @@ void engine_begin_together(struct engine *engine);
 uint64_t engine_end_together(struct engine *engine);
 
 /* An earlier run left this definition in the store. What makes no sense is passed over with a line
- * in the log. Recovery's: in order of kind, before the topology, engine_forget_defaults first. */
+ * in the log. Recovery's: in order of kind, before the topology (DEFINITION_PAUSED_QUEUE: behind
+ * it), engine_forget_defaults first. */
 void engine_restore_definition(struct engine *engine, enum definition_kind kind, struct slice key,
                                struct slice value);
 

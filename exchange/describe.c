@@ -24,8 +24,7 @@ static void describe_queue(const struct queue *queue, struct buf *out)
                " delivered=%" PRIu64 "%s%s%s\n",
                SLICE_ARGS(queue->name), queue_depth(queue), queue_in_memory(queue),
                queue->ready_bytes, queue->unacked, queue->consumer_count,
-               queue->traffic.count[TRAFFIC_PUBLISH],
-               delivered, queue->durable ? " durable" : "",
+               queue->traffic.count[TRAFFIC_PUBLISH], delivered, queue->durable ? " durable" : "",
                queue->auto_delete ? " auto_delete" : "", queue->owner != NULL ? " exclusive" : "");
 }
 

@@ -14,7 +14,7 @@ enum effect_kind {
     EFFECT_METHOD,  /* method, on channel */
     EFFECT_CONTENT, /* method (basic.return, basic.get-ok) with message's content */
     EFFECT_DELIVER, /* basic.deliver: consumer_tag, delivery_tag, redelivered, message */
-    EFFECT_LOGIN,   /* the answer to COMMAND_LOGIN: accepted */
+    EFFECT_LOGIN,   /* the answer to COMMAND_LOGIN: accepted, late_ms */
     EFFECT_GONE,    /* the session is freed; nothing will name this connection again */
 };
 
@@ -23,6 +23,7 @@ struct effect {
     uint16_t channel;
     bool redelivered;
     bool accepted;
+    uint32_t late_ms; /* by which the client is to be told late that it is not accepted */
     const struct method *method;
     struct message *message;
     struct slice consumer_tag;

@@ -12,6 +12,7 @@
 #include "exchange/channel.h"
 #include "exchange/handlers.h"
 #include "exchange/hold.h"
+#include "exchange/login.h"
 #include "exchange/parameter.h"
 #include "exchange/publish.h"
 #include "exchange/queue.h"
@@ -71,6 +72,7 @@ struct engine *engine_new(const struct engine_config *config)
     list_init(&engine->durable_waits);
     list_init(&engine->holding);
     list_init(&engine->released);
+    list_init(&engine->login_sources.by_age);
 
     struct vhost *vhost = vhost_new(engine, config->default_vhost);
     map_add(&engine->vhosts, vhost->name, vhost);
@@ -104,6 +106,7 @@ void engine_free(struct engine *engine)
         user_unref(user);
     map_fini(&engine->vhosts);
     map_fini(&engine->users);
+    login_forget_sources(engine);
     parameters_fini(engine);
     map_fini(&engine->reply_consumers);
     deque_pool_fini(&engine->blocks);
@@ -226,81 +229,13 @@ static void close_session(struct engine *engine, struct session *session, const 
     session_free(session);
 }
 
-static bool is_loopback_only(const struct engine *engine, const struct user *user)
-{
-    return engine->is_loopback_only != NULL &&
-           engine->is_loopback_only(engine->context, user->name);
-}
-
-static void login(struct session *session, const struct command_login *login)
-{
-    struct engine *engine = session->engine;
-    struct user *user = map_get(&engine->users, login->user);
-    bool is_proven = user != NULL &&
-                     (login->by_certificate || user_has_password(user, login->password));
-    bool accepted = is_proven && (session->from_loopback || !is_loopback_only(engine, user));
-    if (accepted) {
-        user_ref(user);
-        session->user = user;
-        session->state = SESSION_LOGGED;
-        session->client_properties = slice_dup(login->client_properties);
-        session->wants_cancel_notify = session_client_can(login->client_properties,
-                                                          SLICE_LITERAL("consumer_cancel_notify"));
-        engine->counters.sessions_opened++;
-    } else {
-        engine->counters.logins_refused++;
-        log_warning("login_refused", LOG_BYTES("connection", session->name),
-                    LOG_BYTES("user", login->user), LOG_BYTES("mechanism", login->mechanism),
-                    LOG_STR("reason", user == NULL ? "unknown user"
-                                      : is_proven  ? "not from loopback"
-                                                   : "wrong password"));
-    }
-    session_emit(session, &(struct effect){.kind = EFFECT_LOGIN, .accepted = accepted});
-}
-
-/* A text among the client's properties, or nothing. */
-static struct slice client_property(const struct session *session, struct slice name)
-{
-    struct table_value value;
-    return table_find(session->client_properties, name, &value) && value.type == TABLE_LONGSTR
-               ? value.bytes
-               : SLICE_EMPTY;
-}
-
-static int open_vhost(struct session *session, struct slice name, struct reply_error *error)
-{
-    struct engine *engine = session->engine;
-    struct vhost *vhost = map_get(&engine->vhosts, name);
-    if (vhost == NULL)
-        return reply_error(error, REPLY_NOT_ALLOWED, "vhost %.*s not found", SLICE_ARGS(name));
-    if (engine->connection_max != 0 && engine->connection_count >= engine->connection_max)
-        return reply_error(error, REPLY_NOT_ALLOWED,
-                           "connection refused: node connection limit (%u) is reached",
-                           engine->connection_max);
-    if (access_check_vhost(session, vhost, error) < 0)
-        return -1;
-    engine->connection_count++;
-    vhost->connections++;
-    session->user->connections++;
-    session->vhost = vhost;
-    session->state = SESSION_RUNNING;
-    registry_add(engine, REGISTRY_SESSION, &session->registered);
-    log_info("connection_opened", LOG_NUM("id", session->id),
-             LOG_BYTES("connection", session->name), LOG_BYTES("user", session->user->name),
-             LOG_BYTES("vhost", name),
-             LOG_BYTES("client_name", client_property(session, SLICE_LITERAL("connection_name"))),
-             LOG_BYTES("product", client_property(session, SLICE_LITERAL("product"))));
-    session_send(session, 0, &(struct method){.id = METHOD_CONNECTION_OPEN_OK});
-    return 0;
-}
-
 /* --- methods --------------------------------------------------------------------------------- */
 
 static int apply_connection_method(struct session *session, const struct method *method,
                                    struct reply_error *error)
 {
     if (method->id == METHOD_CONNECTION_OPEN && session->state == SESSION_LOGGED)
-        return open_vhost(session, method->connection_open.virtual_host, error);
+        return login_open_vhost(session, method->connection_open.virtual_host, error);
     if (method->id == METHOD_CONNECTION_CLOSE) {
         session_shut(session);
         session_send(session, 0, &(struct method){.id = METHOD_CONNECTION_CLOSE_OK});
@@ -392,7 +327,7 @@ static void apply(struct engine *engine, const struct command *command)
              command->fail.method_id);
         break;
     case COMMAND_LOGIN:
-        login(session, &command->login);
+        login_apply(session, &command->login);
         break;
     case COMMAND_SESSION_OPEN:
         open_session(engine, command);

@@ -10,6 +10,7 @@
 #include "exchange/command.h"
 #include "exchange/counters.h"
 #include "exchange/deque.h"
+#include "exchange/login.h"
 #include "exchange/registry.h"
 #include "exchange/store.h"
 #include "exchange/user.h"
@@ -53,6 +54,7 @@ struct engine {
     struct map users;
     uint64_t access_generation; /* grows when anything about users, vhosts or permissions changes */
     struct list sessions;
+    struct login_sources login_sources;
     struct list global_parameters; /* struct parameter.by_name */
     struct list pending;           /* struct queue.pending: to be dispatched */
     struct list confirming;     /* struct confirms.due: channels whose publishes may be confirmed */

@@ -151,6 +151,7 @@ static void wait_for_messages(struct channel *channel, struct queue *queue,
 static void count_get(struct channel *channel, struct queue *queue, enum traffic_kind kind,
                       bool redelivered)
 {
+    channel_note(&channel->took_from, queue->registered.id);
     channel->traffic.count[kind]++;
     channel->traffic.count[TRAFFIC_REDELIVER] += redelivered;
     queue->traffic.count[kind]++;
@@ -166,8 +167,9 @@ int handle_basic_get(struct channel *channel, const struct method *method,
     if (queue == NULL)
         return -1;
     struct returned_entry entry;
-    if (!queue_take(queue, &entry)) {
-        if (queue_depth(queue) > 0) {
+    bool is_paused = queue->is_paused && !channel->session->is_operators;
+    if (is_paused || !queue_take(queue, &entry)) {
+        if (!is_paused && queue_depth(queue) > 0) {
             wait_for_messages(channel, queue, method);
             return 0;
         }

@@ -225,6 +225,8 @@ void packed_put_effect(struct buf *records, const struct effect *effect, void *c
         put_method(records, effect->method);
         break;
     case EFFECT_LOGIN:
+        PUT(records, effect->late_ms);
+        break;
     case EFFECT_GONE:
         break;
     }
@@ -248,6 +250,8 @@ void packed_get_effect(struct slice records, struct packed_effect *unpacked)
         GET(&cursor, effect->delivery_tag);
         effect->consumer_tag = get_slice(&cursor);
     }
+    if (effect->kind == EFFECT_LOGIN)
+        GET(&cursor, effect->late_ms);
     if (effect->kind == EFFECT_METHOD || effect->kind == EFFECT_CONTENT) {
         get_method(&cursor, &unpacked->method);
         effect->method = &unpacked->method;

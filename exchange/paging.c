@@ -101,6 +101,28 @@ void paging_fetch(struct queue *queue)
                          });
 }
 
+bool paging_await(struct queue *queue, struct paging_wait *wait)
+{
+    if (queue->ready.cold.count == 0 || queue->paging.state == PAGING_UNREADABLE)
+        return false;
+    wait->by_queue = (struct list_node){0};
+    list_append(&queue->paging.waits, &wait->by_queue);
+    paging_fetch(queue);
+    return true;
+}
+
+uint64_t paging_at_hand(const struct queue *queue, uint64_t *bytes)
+{
+    uint64_t count = queue->returned.count;
+    *bytes = 0;
+    for (const struct deque_block *block = queue->ready.front.head; block != NULL;
+         block = block->next) {
+        count += block->end - block->begin;
+        *bytes += block->bytes;
+    }
+    return count;
+}
+
 /* The position by which half of what came is taken. */
 static uint64_t middle(const struct store_answer *answer, uint64_t bytes)
 {
@@ -157,9 +179,18 @@ static void put_off(struct queue *queue)
     list_append(&engine->unreadable, &queue->paging.fetch);
 }
 
+static void end_waits(struct queue *queue)
+{
+    for (struct list_node *node; (node = list_pop(&queue->paging.waits)) != NULL;) {
+        struct paging_wait *wait = LIST_ENTRY(node, struct paging_wait, by_queue);
+        wait->done(wait);
+    }
+}
+
 /* Whoever waits for the queue's messages has another try. */
 static void wake(struct queue *queue)
 {
+    end_waits(queue);
     session_release_all(&queue->paging.getters);
     queue_schedule(queue);
 }
@@ -175,6 +206,7 @@ static void take_answer(const struct store_answer *answer)
     if (is_wanted && answer->status < 0) {
         complain(queue, answer->status);
         put_off(queue);
+        end_waits(queue);
     } else if (is_wanted) {
         thaw(queue, answer);
         wake(queue);
@@ -375,6 +407,7 @@ void paging_drop(struct queue *queue)
         paging->state = PAGING_QUIET;
     }
     paging->is_logged = false;
+    end_waits(queue);
     session_release_all(&paging->getters);
     if (queue->ready.cold.count == 0)
         return;

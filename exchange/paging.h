@@ -31,6 +31,7 @@ struct paging {
     struct list_node fetch;   /* in engine.fetching or engine.unreadable, as the state says */
     struct list_node backlog; /* in engine.backlogs: more blocks are in memory than need be */
     struct list getters;      /* struct session.by_holder: basic.get waits for messages */
+    struct list waits;        /* struct paging_wait.by_queue */
     uint64_t ask_at;          /* ask for more once the message at this position is taken */
     uint64_t answered_ms;     /* when messages came last */
     uint32_t fetch_bytes;     /* what was asked for last */
@@ -41,6 +42,23 @@ struct paging {
 /* Somebody may take the queue's next message, which is cold: asks the store for it, unless that has
  * been done. When it has come, the queue is dispatched. */
 void paging_fetch(struct queue *queue);
+
+/* Somebody who is no session waits for a queue's messages. Embedded in its owner, who keeps it
+ * until done is called. */
+struct paging_wait {
+    struct list_node by_queue;
+    void (*done)(struct paging_wait *wait); /* must neither apply commands nor take messages */
+};
+
+/* Asks the store for messages as paging_fetch does. WAIT's done is called once, when some have
+ * come, or when what was cold is dropped or cannot be read. False: nothing is cold, or it cannot be
+ * read at present; done is not called then. */
+bool paging_await(struct queue *queue, struct paging_wait *wait)
+    __attribute__((warn_unused_result));
+
+/* How many of QUEUE's messages can be taken before one is that has to be fetched; BYTES: of memory,
+ * about, of those that never were delivered. */
+uint64_t paging_at_hand(const struct queue *queue, uint64_t *bytes);
 
 /* ENTRY was taken from a block that had been looked at: what the store was given of it is settled.
  */

@@ -33,6 +33,8 @@ static struct exchange *find_exchange(struct channel *channel, const struct mess
     if (channel->memo_exchange == NULL || !slice_equal(channel->memo_exchange->name, name)) {
         channel->memo_exchange = vhost_exchange(vhost, name);
         channel->memo_access = 0;
+        if (channel->memo_exchange != NULL)
+            channel_note(&channel->published_to, channel->memo_exchange->registered.id);
     }
     return channel->memo_exchange;
 }
@@ -271,6 +273,15 @@ static void store_message(struct engine *engine, struct message *message,
                                                                     .targets = targets});
     if (targets != few)
         mem_free(targets);
+}
+
+void publish_into(struct queue *queue, struct message *message)
+{
+    struct engine *engine = queue->vhost->engine;
+    engine->counters.messages_routed++;
+    if (message->flags & MESSAGE_PERSISTENT)
+        store_message(engine, message, &queue, 1);
+    queue_publish(queue, message);
 }
 
 /* Gives MESSAGE, with its reference, to COUNT queues, or back to the publisher; returns its LSN. */

@@ -18,4 +18,8 @@ int publish(struct channel *channel, const struct command_publish *command,
  * message. The result is the LSN of its record in the store, 0 when it needed none. */
 uint64_t publish_route(struct channel *channel, const struct command_publish *command);
 
+/* Puts MESSAGE, whose reference is taken, into QUEUE, with a record in the store when both last. It
+ * is on its way already: nobody looks at its properties, nor counts it as published. */
+void publish_into(struct queue *queue, struct message *message);
+
 #endif

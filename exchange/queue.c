@@ -9,8 +9,10 @@
 
 #include "exchange/channel.h"
 #include "exchange/consumer.h"
+#include "exchange/definition.h"
 #include "exchange/engine.h"
 #include "exchange/message.h"
+#include "exchange/pause.h"
 #include "exchange/session.h"
 #include "exchange/vhost.h"
 #include "server/base/mem.h"
@@ -36,6 +38,7 @@ struct queue *queue_declare(struct vhost *vhost, const struct queue_spec *spec)
     list_init(&queue->active);
     list_init(&queue->bindings);
     list_init(&queue->paging.getters);
+    list_init(&queue->paging.waits);
     if (spec->owner != NULL) {
         queue->owner = spec->owner;
         list_append(&spec->owner->exclusive_queues, &queue->owned);
@@ -86,9 +89,10 @@ bool queue_take(struct queue *queue, struct returned_entry *entry)
 /* SIGN 1: MESSAGE is one more of the queue's; -1: one less. */
 static inline void count_persistent(struct queue *queue, const struct message *message, int sign)
 {
-    uint64_t one = (message->flags & MESSAGE_PERSISTENT) != 0;
-    queue->persistent += (uint64_t)sign * one;
-    queue->persistent_bytes += (uint64_t)sign * (message->body_bytes & (0 - one));
+    if ((message->flags & MESSAGE_PERSISTENT) == 0)
+        return;
+    queue->persistent += (uint64_t)sign;
+    queue->persistent_bytes += (uint64_t)sign * message->body_bytes;
 }
 
 void queue_settle(struct queue *queue, uint64_t position, struct message *message)
@@ -104,8 +108,9 @@ void queue_settle(struct queue *queue, uint64_t position, struct message *messag
     message_unref(message);
 }
 
-/* Cold messages are persistent, but for those that were given to the store to leave memory: how many
- * of these there are nobody knows, so that the counts may be too low until the queue is empty. */
+/* Cold messages are persistent, but for those that were given to the store to leave memory: how
+ * many of these there are nobody knows, so that the counts may be too low until the queue is empty.
+ */
 static void forget_cold(struct queue *queue)
 {
     const struct deque_cold *cold = &queue->ready.cold;
@@ -151,6 +156,22 @@ static void notify_cancel(struct consumer *consumer)
                          .basic_cancel = {.consumer_tag = consumer_tag(consumer), .nowait = true}});
 }
 
+/* With its pause, if it has one, so that another queue of its name does not begin with that. */
+static void remove_from_vhost(struct queue *queue)
+{
+    struct engine *engine = engine_of(queue);
+    if (!queue->is_paused) {
+        vhost_remove_queue(queue->vhost, queue);
+        return;
+    }
+    engine_begin_together(engine);
+    vhost_remove_queue(queue->vhost, queue);
+    pause_forget(queue);
+    uint64_t lsn = engine_end_together(engine);
+    if (lsn != 0)
+        engine->topology_lsn = lsn;
+}
+
 void queue_delete(struct queue *queue)
 {
     CHECK(!queue->deleted);
@@ -159,7 +180,7 @@ void queue_delete(struct queue *queue)
         list_remove(&queue->owned);
     if (list_node_is_linked(&queue->pending))
         list_remove(&queue->pending);
-    vhost_remove_queue(queue->vhost, queue);
+    remove_from_vhost(queue);
     for (struct list_node *node; (node = list_first(&queue->consumers)) != NULL;) {
         struct consumer *consumer = LIST_ENTRY(node, struct consumer, by_queue);
         notify_cancel(consumer);

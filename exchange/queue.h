@@ -27,11 +27,12 @@ struct queue {
     uint64_t id; /* its number in the store, for life; never used again */
     struct vhost *vhost;
     struct registered registered;
-    struct slice name;      /* owned */
-    struct slice arguments; /* owned; a valid table */
+    struct slice name;                     /* owned */
+    struct slice arguments;                /* owned; a valid table */
     struct policy *policies[POLICY_KINDS]; /* in force, or NULL; policy.c keeps them */
     bool durable, auto_delete;
     bool deleted;           /* out of the vhost; waiting for the last reference */
+    bool is_paused;         /* nothing is delivered (pause.h) */
     struct session *owner;  /* exclusive to this session; NULL: to none */
     struct list_node owned; /* in owner's exclusive queues */
 
@@ -43,7 +44,7 @@ struct queue {
     uint64_t unacked;         /* delivered, not settled */
     uint64_t persistent;      /* of both, so far as known (queue_restore, paging_drop) */
     uint64_t persistent_bytes;
-    uint64_t unacked_bytes;   /* bodies of these */
+    uint64_t unacked_bytes; /* bodies of these */
 
     struct list consumers; /* struct consumer.by_queue */
     struct list active;    /* struct consumer.active, by priority: those that may take a message */

@@ -49,6 +49,7 @@ struct session {
     struct vhost *vhost;            /* NULL until opened */
     struct registered registered;
     bool from_loopback;
+    bool is_operators;        /* basic.get takes from paused queues, too */
     bool wants_cancel_notify; /* consumer_cancel_notify among the client's capabilities */
     bool clogged;       /* unwritten reached its limit; no deliveries until it is below half */
     uint64_t unwritten; /* bytes of deliveries that have not left the process (effect_cost) */

@@ -58,6 +58,31 @@ void json_writer_columns(struct json_writer *writer, const struct json_columns *
     writer->asked_below = writer->columns == NULL ? 0 : UINT64_MAX >> (64 - columns->count);
 }
 
+#define PICKED (UINT16_MAX / 2) /* deeper than anything is nested: `skipping` stays */
+
+void json_writer_pick(struct json_writer *writer, const struct json_columns *column,
+                      struct json_pick *pick)
+{
+    json_writer_columns(writer, column);
+    writer->skipping = 0;
+    writer->pick = pick;
+    pick->kind = JSON_PICK_NOTHING;
+}
+
+/* A value at the path is taken: TEXT, or NUMBER when that is NULL. */
+static void pick(struct json_writer *writer, const struct slice *text, double number)
+{
+    struct json_pick *pick = writer->pick;
+    writer->skipping = PICKED;
+    pick->kind = text != NULL ? JSON_PICK_TEXT : JSON_PICK_NUMBER;
+    pick->number = number;
+    if (text == NULL)
+        return;
+    pick->begin = pick->texts->size;
+    buf_bytes(pick->texts, *text);
+    pick->end = pick->texts->size;
+}
+
 /* A value begins: a comma where there has to be one. False: it is not written. */
 static bool begin_value(struct json_writer *writer)
 {
@@ -74,10 +99,28 @@ static bool begin_value(struct json_writer *writer)
     return true;
 }
 
+/* The same of one that has no parts: TEXT, or NUMBER when that is NULL. */
+static bool begin_scalar(struct json_writer *writer, const struct slice *text, double number)
+{
+    bool is_whole = writer->whole_value;
+    if (!begin_value(writer))
+        return false;
+    if (writer->pick == NULL)
+        return true;
+    if (is_whole)
+        pick(writer, text, number);
+    return false;
+}
+
 static void open(struct json_writer *writer, uint8_t bracket)
 {
     bool is_whole = writer->whole > 0 || writer->whole_value;
     if (!begin_value(writer)) {
+        writer->skipping++;
+        return;
+    }
+    if (is_whole && writer->pick != NULL) {
+        pick(writer, &(struct slice){&bracket, 1}, 0);
         writer->skipping++;
         return;
     }
@@ -99,6 +142,7 @@ static void close(struct json_writer *writer, uint8_t bracket)
     }
     buf_u8(writer->out, bracket);
     writer->needs_comma = true;
+    writer->skip_value = false; /* the last key's, whose value was not written */
     if (writer->whole > 0)
         writer->whole--;
     else if (writer->columns != NULL && bracket == '}') {
@@ -227,7 +271,7 @@ static void put_string(struct buf *out, struct slice text)
 
 void json_write_string(struct json_writer *writer, struct slice text)
 {
-    if (begin_value(writer))
+    if (begin_scalar(writer, &text, 0))
         put_string(writer->out, text);
 }
 
@@ -243,13 +287,13 @@ static void put_digits(struct buf *out, uint64_t number)
 
 void json_write_uint(struct json_writer *writer, uint64_t number)
 {
-    if (begin_value(writer))
+    if (begin_scalar(writer, NULL, (double)number))
         put_digits(writer->out, number);
 }
 
 void json_write_int(struct json_writer *writer, int64_t number)
 {
-    if (!begin_value(writer))
+    if (!begin_scalar(writer, NULL, (double)number))
         return;
     if (number < 0)
         buf_u8(writer->out, '-');
@@ -259,10 +303,10 @@ void json_write_int(struct json_writer *writer, int64_t number)
 /* The shortest digits that read back as the same number. */
 void json_write_real(struct json_writer *writer, double number)
 {
-    if (!begin_value(writer))
-        return;
     if (!isfinite(number))
         number = 0;
+    if (!begin_scalar(writer, NULL, number))
+        return;
     if (number == 0) {
         buf_bytes(writer->out, SLICE_LITERAL("0.0"));
         return;
@@ -282,7 +326,7 @@ void json_write_real(struct json_writer *writer, double number)
 
 void json_write_bool(struct json_writer *writer, bool value)
 {
-    if (begin_value(writer))
+    if (begin_scalar(writer, NULL, value))
         buf_bytes(writer->out, value ? SLICE_LITERAL("true") : SLICE_LITERAL("false"));
 }
 
@@ -294,7 +338,7 @@ void json_write_null(struct json_writer *writer)
 
 void json_write_raw(struct json_writer *writer, struct slice text)
 {
-    if (begin_value(writer))
+    if (begin_scalar(writer, &text, 0))
         buf_bytes(writer->out, text);
 }
 
@@ -368,47 +412,10 @@ static bool put_key(struct json_writer *writer, const char *key)
     return json_write_key(writer, slice_from_string(key));
 }
 
-#define PUT(writer, key, write)           \
-    do {                                  \
-        if (put_key(writer, key))         \
-            write;                        \
-        else                              \
-            (writer)->skip_value = false; \
-    } while (0)
-
-void json_put_string(struct json_writer *writer, const char *key, struct slice text)
-{
-    PUT(writer, key, json_write_string(writer, text));
-}
-
-void json_put_text(struct json_writer *writer, const char *key, const char *text)
-{
-    json_put_string(writer, key, slice_from_string(text));
-}
-
-void json_put_uint(struct json_writer *writer, const char *key, uint64_t number)
-{
-    PUT(writer, key, json_write_uint(writer, number));
-}
-
-void json_put_real(struct json_writer *writer, const char *key, double number)
-{
-    PUT(writer, key, json_write_real(writer, number));
-}
-
-void json_put_bool(struct json_writer *writer, const char *key, bool value)
-{
-    PUT(writer, key, json_write_bool(writer, value));
-}
-
-void json_put_null(struct json_writer *writer, const char *key)
-{
-    PUT(writer, key, json_write_null(writer));
-}
-
 void json_put_table(struct json_writer *writer, const char *key, struct slice table)
 {
-    PUT(writer, key, json_write_table(writer, table));
+    if (json_put_key(writer, key))
+        json_write_table(writer, table);
 }
 
 bool json_put_object(struct json_writer *writer, const char *key)

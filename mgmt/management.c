@@ -146,6 +146,9 @@ static void start_collector(struct management *management)
     collector_start(&management->collector, &management->loop, view->engine_loop, view->engine,
                     workers, count);
     mem_free(workers);
+    management->collector.node = view->node;
+    management->collector.on_sweep = node_stats_take;
+    management->collector.sweep_context = management;
 }
 
 static int start(void *context, const struct node_view *view, char *error, size_t error_size)
@@ -191,8 +194,8 @@ static int start(void *context, const struct node_view *view, char *error, size_
  * the engine, too. */
 static void maybe_end(struct management *management)
 {
-    if (!management->is_stopping || !management->clients_gone || !management->collector_idle || management->open_requests > 0 ||
-        management->stopped == NULL)
+    if (!management->is_stopping || !management->clients_gone || !management->collector_idle ||
+        management->open_requests > 0 || management->stopped == NULL)
         return;
     struct call *stopped = management->stopped;
     management->stopped = NULL;

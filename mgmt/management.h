@@ -8,6 +8,7 @@
 #define STOATMQ_MGMT_MANAGEMENT_H
 
 #include "mgmt/api/authentication.h"
+#include "mgmt/api/node_stats.h"
 #include "mgmt/http/server.h"
 #include "mgmt/snapshot/collector.h"
 #include "server/node.h"
@@ -20,6 +21,7 @@ struct management {
     struct http_listener http, https, metrics;
     struct authentication authentication;
     struct collector collector;
+    struct node_stats node_stats; /* as of the last sweep */
     uint64_t started_ns;
     bool collector_idle;
     uv_thread_t thread;

@@ -3,33 +3,31 @@
 
 #include <inttypes.h>
 
-#include "mgmt/api/node_stats.h"
 #include "mgmt/api/rows.h"
+#include "mgmt/metrics_parts.h"
 #include "mgmt/metrics_table.h"
 #include "server/base/mem.h"
 
-struct scrape {
-    const struct management *management;
-    const struct snapshot *snapshot;
-    const struct metrics_wish *wish;
-    struct buf *out;
-    uint64_t now_ms;
-};
-
-static const char *prefix_of(const struct scrape *scrape)
+const char *metrics_prefix(const struct scrape *scrape)
 {
     return scrape->wish->form == METRICS_DETAILED ? "rabbitmq_detailed_" : "rabbitmq_";
+}
+
+void metrics_put_head(struct scrape *scrape, const char *prefix, const char *name, const char *type,
+                      const char *help)
+{
+    buf_printf(scrape->out, "# HELP %s%s %s\n# TYPE %s%s %s\n", prefix, name, help, prefix, name,
+               type);
 }
 
 static void put_head(struct scrape *scrape, const char *prefix, const char *name, bool is_counter,
                      const char *help)
 {
-    buf_printf(scrape->out, "# HELP %s%s %s\n# TYPE %s%s %s\n", prefix, name, help, prefix, name,
-               is_counter ? "counter" : "gauge");
+    metrics_put_head(scrape, prefix, name, is_counter ? "counter" : "gauge", help);
 }
 
-static void put_number(struct scrape *scrape, const char *prefix, const char *name, bool is_counter,
-                       const char *help, uint64_t value)
+void metrics_put_number(struct scrape *scrape, const char *prefix, const char *name,
+                        bool is_counter, const char *help, uint64_t value)
 {
     put_head(scrape, prefix, name, is_counter, help);
     buf_printf(scrape->out, "%s%s %" PRIu64 "\n", prefix, name, value);
@@ -175,52 +173,149 @@ static struct labels make_labels(const struct scrape *scrape, enum registry_kind
     return labels;
 }
 
+static const char *prefix_of(const struct scrape *scrape, const struct metric *metric)
+{
+    return metric->is_ours ? "stoatmq_" : metrics_prefix(scrape);
+}
+
 static void put_metric(struct scrape *scrape, const struct metric *metric,
                        const struct labels *labels)
 {
-    const char *prefix = metric->is_ours ? "stoatmq_" : prefix_of(scrape);
+    const char *prefix = prefix_of(scrape, metric);
     struct slice start = slice_from_string(prefix), name = slice_from_string(metric->name);
-    bool is_summed = scrape->wish->form == METRICS_SUMMED;
-    uint64_t sum = 0;
     put_head(scrape, prefix, metric->name, metric->is_counter, metric->help);
     for (uint32_t i = 0; i < labels->count; i++) {
-        uint64_t value = value_of(metric, labels->rows[i], scrape->now_ms);
-        if (is_summed) {
-            sum = metric->source == METRIC_AGE ? (value > sum ? value : sum) : sum + value;
-            continue;
-        }
         buf_bytes(scrape->out, start);
         buf_bytes(scrape->out, name);
         buf_u8(scrape->out, '{');
         buf_bytes(scrape->out,
                   slice_of(labels->text.data + labels->at[i], labels->at[i + 1] - labels->at[i]));
         buf_bytes(scrape->out, SLICE_LITERAL("} "));
-        put_digits(scrape->out, value);
+        put_digits(scrape->out, value_of(metric, labels->rows[i], scrape->now_ms));
     }
-    if (is_summed)
-        buf_printf(scrape->out, "%s%s %" PRIu64 "\n", prefix, metric->name, sum);
+}
+
+/* The COUNT metrics from FIRST on, which are of one kind, by object. */
+static void put_objects(struct scrape *scrape, const struct metric *first, size_t count)
+{
+    struct labels labels = make_labels(scrape, first->kind);
+    for (size_t i = 0; i < count; i++)
+        if (is_wanted(scrape, first[i].family))
+            put_metric(scrape, &first[i], &labels);
+    buf_fini(&labels.text);
+    mem_free(labels.at);
+    mem_free((void *)labels.rows);
+}
+
+/* The same in sum; of ages, the greatest. */
+static void put_sums(struct scrape *scrape, const struct metric *first, size_t count)
+{
+    const struct table *table = &scrape->snapshot->tables[first->kind];
+    uint64_t *sums = mem_zalloc((count + 1) * sizeof *sums);
+    for (uint32_t row = 0; row < table->count; row++)
+        for (size_t i = 0; i < count; i++) {
+            uint64_t value = value_of(&first[i], table->rows[row], scrape->now_ms);
+            if (first[i].source != METRIC_AGE)
+                sums[i] += value;
+            else if (value > sums[i])
+                sums[i] = value;
+        }
+    for (size_t i = 0; i < count; i++)
+        metrics_put_number(scrape, prefix_of(scrape, &first[i]), first[i].name, first[i].is_counter,
+                           first[i].help, sums[i]);
+    mem_free(sums);
+}
+
+/* Is any of these asked for? */
+static bool is_any_wanted(const struct scrape *scrape, const struct metric *first, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (is_wanted(scrape, first[i].family))
+            return true;
+    return false;
 }
 
 /* The metrics of one kind stand together in the table. */
 static void put_rows(struct scrape *scrape)
 {
-    struct labels labels = {0};
-    unsigned kind = REGISTRY_KIND_COUNT;
-    for (size_t i = 0; i < metrics_count; i++) {
-        if (!is_wanted(scrape, metrics[i].family))
-            continue;
-        if (metrics[i].kind != kind) {
-            buf_fini(&labels.text);
-            mem_free(labels.at);
-            mem_free((void *)labels.rows);
-            kind = metrics[i].kind;
-            labels = make_labels(scrape, metrics[i].kind);
-        }
-        put_metric(scrape, &metrics[i], &labels);
+    for (size_t first = 0, end = 0; first < metrics_count; first = end) {
+        while (end < metrics_count && metrics[end].kind == metrics[first].kind)
+            end++;
+        if (scrape->wish->form == METRICS_SUMMED)
+            put_sums(scrape, &metrics[first], end - first);
+        else if (is_any_wanted(scrape, &metrics[first], end - first))
+            put_objects(scrape, &metrics[first], end - first);
     }
-    buf_fini(&labels.text);
-    mem_free(labels.at);
-    mem_free((void *)labels.rows);
+}
+
+/* --- what there is --------------------------------------------------------------------------- */
+
+/* Families of /metrics/detailed alone. */
+static bool is_named(const struct scrape *scrape, const char *family)
+{
+    return scrape->wish->form == METRICS_DETAILED && is_wanted(scrape, family);
+}
+
+static void put_vhost_status(struct scrape *scrape)
+{
+    const struct table *vhosts = &scrape->snapshot->tables[REGISTRY_VHOST];
+    put_head(scrape, "rabbitmq_cluster_", "vhost_status", false,
+             "Whether a given vhost is running");
+    for (uint32_t i = 0; i < vhosts->count; i++) {
+        buf_bytes(scrape->out, SLICE_LITERAL("rabbitmq_cluster_vhost_status{vhost=\""));
+        put_escaped(scrape->out, vhosts->rows[i]->text[TEXT_NAME]);
+        buf_bytes(scrape->out, SLICE_LITERAL("\"} 1\n"));
+    }
+}
+
+/* How many bindings each exchange is the source of; the caller frees it. */
+static uint64_t *count_bindings(const struct scrape *scrape)
+{
+    const struct table *bindings = &scrape->snapshot->tables[REGISTRY_BINDING];
+    uint64_t *counts = mem_zalloc((scrape->snapshot->tables[REGISTRY_EXCHANGE].count + 1) *
+                                  sizeof *counts);
+    for (uint32_t i = 0; i < bindings->count; i++)
+        if (bindings->rows[i]->of != NULL)
+            counts[bindings->rows[i]->of->at]++;
+    return counts;
+}
+
+/* NAME with a value each: of VALUES, or 1. Not of the default exchange, as by RabbitMQ. */
+static void put_exchanges(struct scrape *scrape, const char *name, const char *help,
+                          const uint64_t *values)
+{
+    const struct table *exchanges = &scrape->snapshot->tables[REGISTRY_EXCHANGE];
+    struct buf labels = {0};
+    put_head(scrape, "rabbitmq_cluster_", name, false, help);
+    for (uint32_t i = 0; i < exchanges->count; i++) {
+        const struct row *row = exchanges->rows[i];
+        if (row->text[TEXT_NAME].size == 0 || !is_row_wanted(scrape, row))
+            continue;
+        put_labels(&labels, row);
+        put_label(&labels, "type", row->text[TEXT_TYPE]);
+        buf_printf(scrape->out, "rabbitmq_cluster_%s{%.*s} ", name, SLICE_ARGS(buf_slice(&labels)));
+        put_digits(scrape->out, values != NULL ? values[i] : 1);
+    }
+    buf_fini(&labels);
+}
+
+static void put_cluster(struct scrape *scrape)
+{
+    if (is_named(scrape, "vhost_status"))
+        put_vhost_status(scrape);
+    if (is_named(scrape, "exchange_bindings")) {
+        uint64_t *counts = count_bindings(scrape);
+        put_exchanges(scrape, "exchange_bindings",
+                      "Number of bindings for an exchange (value depends on the number of "
+                      "bindings)",
+                      counts);
+        mem_free(counts);
+    }
+    if (is_named(scrape, "exchange_names"))
+        put_exchanges(scrape, "exchange_name",
+                      "Enumerates exchanges without any additional info. This value is "
+                      "cluster-wide",
+                      NULL);
 }
 
 /* --- the whole ------------------------------------------------------------------------------- */
@@ -235,8 +330,8 @@ static void put_totals(struct scrape *scrape)
                   {"consumers", "Consumers currently connected", REGISTRY_CONSUMER},
                   {"queues", "Queues available", REGISTRY_QUEUE}};
     for (size_t i = 0; i < sizeof totals / sizeof totals[0]; i++)
-        put_number(scrape, "rabbitmq_", totals[i].name, false, totals[i].help,
-                   scrape->snapshot->tables[totals[i].kind].count);
+        metrics_put_number(scrape, "rabbitmq_", totals[i].name, false, totals[i].help,
+                           scrape->snapshot->tables[totals[i].kind].count);
 }
 
 static void put_churn(struct scrape *scrape)
@@ -253,40 +348,8 @@ static void put_churn(struct scrape *scrape)
         {"queues_deleted_total", "Total number of queues deleted"},
     };
     for (uint32_t i = 0; i < CHURN_COLUMNS; i++)
-        put_number(scrape, prefix_of(scrape), churn[i].name, true, churn[i].help,
-                   scrape->snapshot->overview->values[COLUMN_CHURN + i]);
-}
-
-static void put_node(struct scrape *scrape)
-{
-    struct node_stats stats = node_stats_read(scrape->management);
-    const char *prefix = prefix_of(scrape);
-    put_number(scrape, prefix, "process_open_fds", false, "Open file descriptors", stats.fd_used);
-    put_number(scrape, prefix, "process_max_fds", false, "Open file descriptors limit",
-               stats.fd_total);
-    put_number(scrape, prefix, "process_open_tcp_sockets", false, "Open TCP sockets",
-               scrape->snapshot->tables[REGISTRY_SESSION].count);
-    put_number(scrape, prefix, "process_max_tcp_sockets", false, "Open TCP sockets limit",
-               stats.fd_total);
-    put_number(scrape, prefix, "process_resident_memory_bytes", false, "Memory used in bytes",
-               stats.memory_used);
-    put_number(scrape, prefix, "resident_memory_limit_bytes", false,
-               "Memory high watermark in bytes", stats.memory_limit);
-    put_number(scrape, prefix, "disk_space_available_bytes", false, "Disk space available in bytes",
-               stats.disk_free);
-    put_number(scrape, prefix, "disk_space_available_limit_bytes", false,
-               "Free disk space low watermark in bytes", stats.disk_limit);
-    put_number(scrape, prefix, "erlang_uptime_seconds", false, "Node uptime",
-               stats.uptime_ms / 1000);
-    put_number(scrape, prefix, "alarms_memory_used_watermark", false,
-               "is 1 if VM memory watermark alarm is in effect",
-               stats.memory_used > stats.memory_limit);
-    put_number(scrape, prefix, "alarms_free_disk_space_watermark", false,
-               "is 1 if free disk space watermark alarm is in effect",
-               stats.disk_free < stats.disk_limit);
-    put_number(scrape, prefix, "alarms_file_descriptor_limit", false,
-               "is 1 if file descriptor limit alarm is in effect",
-               stats.fd_total > 0 && stats.fd_used >= stats.fd_total);
+        metrics_put_number(scrape, metrics_prefix(scrape), churn[i].name, true, churn[i].help,
+                           scrape->snapshot->overview->values[COLUMN_CHURN + i]);
 }
 
 static void put_global(struct scrape *scrape)
@@ -358,42 +421,7 @@ static void put_identity(struct scrape *scrape)
     buf_printf(scrape->out,
                "rabbitmq_build_info{rabbitmq_version=\"%s\",product_name=\"StoatMQ\","
                "product_version=\"%s\"} 1\n",
-               STOATMQ_VERSION, STOATMQ_VERSION);
-}
-
-static void put_seconds(struct scrape *scrape, const char *name, const char *help, uint64_t ns)
-{
-    put_head(scrape, "stoatmq_", name, false, help);
-    buf_printf(scrape->out, "stoatmq_%s %" PRIu64 ".%09" PRIu64 "\n", name, ns / 1000000000u,
-               ns % 1000000000u);
-}
-
-static void put_own(struct scrape *scrape)
-{
-    const struct collector *collector = &scrape->management->collector;
-    const struct counters *counters = &scrape->snapshot->engine.counters;
-    put_number(scrape, "stoatmq_", "engine_commands_total", true,
-               "Commands that the engine applied", counters->commands);
-    put_number(scrape, "stoatmq_", "messages_paged_out_total", true,
-               "Messages that left memory and are in the store alone",
-               counters->messages_paged_out);
-    put_number(scrape, "stoatmq_", "messages_paged_in_total", true,
-               "Messages read back from the store", counters->messages_paged_in);
-    put_number(scrape, "stoatmq_", "logins_refused_total", true, "Logins refused",
-               counters->logins_refused);
-    put_number(scrape, "stoatmq_", "engine_held_bytes", false,
-               "Bytes of commands and replies that wait in the engine",
-               scrape->snapshot->engine.held_bytes);
-    put_seconds(scrape, "snapshot_sweep_engine_seconds",
-                "Time of the engine that the last look at everything took",
-                collector->last_sweep_engine_ns);
-    put_seconds(scrape, "snapshot_slice_engine_seconds_max",
-                "The most of the engine's time that was taken for that at once",
-                collector->slice_ns_max);
-    put_number(scrape, "stoatmq_", "http_requests_total", true,
-               "HTTP requests served by the management", scrape->management->server.requests);
-    put_number(scrape, "stoatmq_", "http_connections", false, "HTTP connections of the management",
-               scrape->management->server.connection_count);
+               scrape->management->view->settings->compatible_version, STOATMQ_VERSION);
 }
 
 void metrics_write(const struct management *management, const struct metrics_wish *wish,
@@ -404,12 +432,17 @@ void metrics_write(const struct management *management, const struct metrics_wis
     if (is_wanted(&scrape, "connection_churn_metrics"))
         put_churn(&scrape);
     if (is_wanted(&scrape, "node_metrics"))
-        put_node(&scrape);
+        metrics_put_node(&scrape);
+    if (is_wanted(&scrape, "node_persister_metrics"))
+        metrics_put_disk(&scrape);
+    if (is_wanted(&scrape, "auth_attempt_metrics"))
+        metrics_put_logins(&scrape);
     put_rows(&scrape);
+    put_cluster(&scrape);
     put_identity(&scrape);
     if (wish->form == METRICS_DETAILED)
         return;
     put_totals(&scrape);
     put_global(&scrape);
-    put_own(&scrape);
+    metrics_put_own(&scrape);
 }

@@ -6,6 +6,7 @@
 #include "mgmt/operation.h"
 
 #include "exchange/channel.h"
+#include "exchange/handlers.h"
 #include "exchange/user.h"
 #include "server/base/mem.h"
 
@@ -19,6 +20,7 @@ static void keep_message(struct operation *operation, const struct effect *effec
                                                                    sizeof *operation->messages);
     }
     message_ref(effect->message);
+    operation->bytes += effect->message->body_bytes;
     operation->messages[operation->message_count++] = (struct operation_message){
         .message = effect->message,
         .tag = effect->method->basic_get_ok.delivery_tag,
@@ -31,7 +33,7 @@ static void keep_error(struct operation *operation, uint16_t code, struct slice 
 {
     struct reply_error *error = &operation->error;
     operation->failed = true;
-    error->code = (enum reply_code)code;
+    error->code = code;
     error->text_size = text.size < sizeof error->text ? (uint8_t)text.size : 0;
     memcpy(error->text, text.data, error->text_size);
 }
@@ -69,6 +71,7 @@ bool operation_begin(struct operation *operation, struct engine *engine, struct 
     session->state = SESSION_RUNNING;
     session->unwritten_max = UINT64_MAX;
     session->is_gone = true;
+    session->is_operators = true;
     operation->session = session;
     (void)channel_open(session, CHANNEL);
     return true;
@@ -81,6 +84,17 @@ bool operation_apply(struct operation *operation, const struct method *method)
                                                       .session = operation->session,
                                                       .method = method});
     return !operation->failed;
+}
+
+struct queue *operation_queue(struct operation *operation, enum access_operation access,
+                              struct slice name)
+{
+    struct reply_error *error = &operation->error;
+    struct queue *queue = handler_queue_for(session_channel(operation->session, CHANNEL), access,
+                                            name, error);
+    if (queue == NULL)
+        operation->failed = true;
+    return queue;
 }
 
 bool operation_publish(struct operation *operation, struct message *message)

@@ -27,6 +27,7 @@ struct operation {
     bool returned;                      /* a publish was */
     struct operation_message *messages; /* from basic.get */
     size_t message_count, message_capacity;
+    uint64_t bytes; /* of their bodies */
 };
 
 /* Begins as USER, who exists, on VHOST. False when there is no such user. */
@@ -35,6 +36,11 @@ bool operation_begin(struct operation *operation, struct engine *engine, struct 
 
 /* Applies METHOD. False when it was refused: `error` says why, and nothing more can be applied. */
 bool operation_apply(struct operation *operation, const struct method *method);
+
+/* The queue called NAME when the user may do ACCESS with it; else NULL, and it is refused as the
+ * method would be that does it. */
+struct queue *operation_queue(struct operation *operation, enum access_operation access,
+                              struct slice name);
 
 /* Publishes MESSAGE, which is taken, as mandatory. */
 bool operation_publish(struct operation *operation, struct message *message);

@@ -72,8 +72,18 @@ int commit_log_failure(struct commit_log *log);
 /* The disk is full: what waits will become durable when there is room. */
 bool commit_log_is_full(struct commit_log *log);
 
+/* Buckets of the histograms below: the first's limit, each double the one before, and one for what
+ * is above all. */
+#define SYNC_NS_FIRST     32768u
+#define BATCH_BYTES_FIRST 256u
+enum { LOG_BUCKETS = 20 };
+
 struct commit_log_counters {
     uint64_t batches, syncs, bytes; /* handed over; and what went to the device for them */
+    uint64_t batch_bytes;           /* of the batches, which are bytes but for repetitions */
+    uint64_t writes, write_ns, sync_ns;
+    uint64_t sync_times[LOG_BUCKETS];  /* syncs by what each took, */
+    uint64_t batch_sizes[LOG_BUCKETS]; /* and batches by their bytes */
 };
 
 struct commit_log_counters commit_log_count(struct commit_log *log);

@@ -39,18 +39,38 @@ static int create_segment(struct commit_log *log, uint64_t segment, const char *
     return file;
 }
 
+static uint64_t clock_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Counts VALUE in its bucket of a histogram. */
+static void count_in(uint64_t buckets[LOG_BUCKETS], uint64_t value, uint64_t first)
+{
+    unsigned bucket = 0;
+    while (bucket < LOG_BUCKETS - 1 && value > first << bucket)
+        bucket++;
+    buckets[bucket]++;
+}
+
 /* What was written is on the device when this returns 0. */
 int commit_log_sync_file(struct commit_log *log)
 {
     if (!log->is_dirty)
         return 0;
+    uint64_t start = clock_ns();
     int status = log->io->sync(log->io, log->file);
+    uint64_t sync_ns = clock_ns() - start;
     if (status < 0)
         return status == -ENOSPC ? -EIO : status; /* nobody knows what is on the device: final */
     log->is_dirty = false;
     log->synced_end = log->written_end;
     pthread_mutex_lock(&log->lock);
     log->counters.syncs++;
+    log->counters.sync_ns += sync_ns;
+    count_in(log->counters.sync_times, sync_ns, SYNC_NS_FIRST);
     pthread_mutex_unlock(&log->lock);
     return 0;
 }
@@ -98,6 +118,7 @@ static int write_piece(struct commit_log *log, const struct piece *piece, uint8_
         record_seal(bytes, RECORD_BATCH, log->epoch, piece->lsn,
                     BATCH_RECORD_BYTES - RECORD_HEADER_BYTES);
     }
+    uint64_t start = clock_ns();
     status = log->io->write(log->io, log->file, bytes, size, lsn_offset(piece->lsn));
     if (status < 0)
         return status;
@@ -105,6 +126,8 @@ static int write_piece(struct commit_log *log, const struct piece *piece, uint8_
     log->written_end = piece->lsn + size;
     pthread_mutex_lock(&log->lock);
     log->counters.bytes += size;
+    log->counters.writes++;
+    log->counters.write_ns += clock_ns() - start;
     pthread_mutex_unlock(&log->lock);
     return 0;
 }
@@ -229,6 +252,7 @@ bool commit_log_work(struct commit_log *log, struct batch *batch)
 {
     bool was_dirty = log->is_dirty;
     bool is_urgent = log->stopping || (was_dirty && is_past(&log->sync_by));
+    uint64_t bytes = batch->bytes.size; /* which the keeper takes */
     log->writing = true;
     pthread_mutex_unlock(&log->lock);
     int status = log->failure == 0 ? store_batch(log, batch, is_urgent) : log->failure;
@@ -242,6 +266,8 @@ bool commit_log_work(struct commit_log *log, struct batch *batch)
     if (status == 0) {
         note_durable(log);
         log->counters.batches++;
+        log->counters.batch_bytes += bytes;
+        count_in(log->counters.batch_sizes, bytes, BATCH_BYTES_FIRST);
     } else {
         fail(log, status);
     }

@@ -73,7 +73,9 @@ static void answer_fetch(struct keeper *keeper, struct keeper_fetch *fetch)
     *keeper->answers_end = answer;
     keeper->answers_end = &answer->next;
     keeper->counters.messages_read += answer->answer.count;
+    keeper->counters.reads = keeper->reader.reads;
     keeper->counters.bytes_read = keeper->reader.bytes_read;
+    keeper->counters.read_ns = keeper->reader.read_ns;
     pthread_mutex_unlock(&keeper->lock);
     keeper->on_work(keeper->context);
 }

@@ -66,7 +66,8 @@ struct keeper_counters {
     uint64_t segments, spare_segments; /* in use; kept to be used */
     uint64_t segments_recycled, segments_emptied;
     uint64_t checkpoints, checkpoint_bytes;
-    uint64_t messages_moved, messages_read, bytes_read;
+    uint64_t messages_moved, messages_read;
+    uint64_t reads, bytes_read, read_ns; /* of segments */
 };
 
 /* Any thread. */

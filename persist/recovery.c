@@ -233,12 +233,11 @@ static void bind(struct engine *engine, const struct map *queues, const struct f
         (void)vhost_bind(vhost, &spec);
 }
 
-static void restore_definitions(struct engine *engine, const struct inventory *inventory)
+/* Those of kinds from FIRST on and below END. */
+static void restore_definitions(struct engine *engine, const struct inventory *inventory,
+                                uint8_t first, uint8_t end)
 {
-    if (inventory->definitions.count == 0)
-        return;
-    engine_forget_defaults(engine);
-    for (uint8_t kind = 1; kind < DEFINITION_KIND_COUNT; kind++) {
+    for (uint8_t kind = first; kind < end; kind++) {
         uint32_t position = 0;
         for (const struct inventory_fact *definition;
              (definition = map_next(&inventory->definitions, &position)) != NULL;) {
@@ -268,7 +267,9 @@ static void tell_engine(struct recovery *recovery, struct engine *engine)
     struct map queues = {0};
     uint32_t position = 0;
     inventory_drop_stale(inventory);
-    restore_definitions(engine, inventory);
+    if (inventory->definitions.count > 0)
+        engine_forget_defaults(engine);
+    restore_definitions(engine, inventory, 1, DEFINITION_PAUSED_QUEUE);
     each_exchange(engine, inventory, declare_exchange);
     for (const struct inventory_queue *queue;
          (queue = map_next(&inventory->queues, &position)) != NULL;)
@@ -283,6 +284,7 @@ static void tell_engine(struct recovery *recovery, struct engine *engine)
     }
     map_fini(&queues);
     each_exchange(engine, inventory, end_exchange);
+    restore_definitions(engine, inventory, DEFINITION_PAUSED_QUEUE, DEFINITION_KIND_COUNT);
     engine->last_queue_id = inventory->last_queue_id;
 }
 

@@ -2,6 +2,7 @@
 #include "persist/segment_reader.h"
 
 #include <errno.h>
+#include <time.h>
 
 #include "exchange/message.h"
 #include "server/base/mem.h"
@@ -58,6 +59,13 @@ static int use_file(struct segment_reader *reader, uint64_t segment)
 
 /* --- the window --------------------------------------------------------------------------- */
 
+static uint64_t clock_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 static int load(struct segment_reader *reader, uint64_t lsn, uint32_t bytes)
 {
     uint32_t left = SEGMENT_BYTES - lsn_offset(lsn);
@@ -69,8 +77,11 @@ static int load(struct segment_reader *reader, uint64_t lsn, uint32_t bytes)
         return file;
     if (bytes > left)
         bytes = left;
+    uint64_t start = clock_ns();
     int64_t got = reader->io->read(reader->io, file, buf_reserve(&reader->window, bytes), bytes,
                                    lsn_offset(lsn));
+    reader->read_ns += clock_ns() - start;
+    reader->reads++;
     if (got < 0)
         return (int)got;
     reader->window.size = (size_t)got;

@@ -23,7 +23,7 @@ struct segment_reader {
     struct buf window; /* bytes of the file, from window_lsn on */
     uint64_t window_lsn;
     struct buf parts;
-    uint64_t bytes_read;
+    uint64_t bytes_read, reads, read_ns;
 };
 
 void segment_reader_init(struct segment_reader *reader, struct io *io);

@@ -75,6 +75,8 @@ static uint64_t put_empty(struct store_log *self, enum store_record_kind kind)
 static uint64_t append_message(struct store_log *self, const struct store_record *record)
 {
     bool alone = record->target_count > TARGETS_MAX && !self->in_transaction;
+    self->messages++;
+    self->message_bytes += record->message->body_bytes;
     uint64_t lsn = alone ? put_empty(self, STORE_TX_BEGIN) : 0;
     for (uint32_t i = 0; i < record->target_count;) {
         self->targets.size = 0;

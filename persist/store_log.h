@@ -18,8 +18,9 @@ struct store_log {
     struct commit_log *log;
     struct keeper *keeper; /* or NULL: messages do not leave memory */
     bool in_transaction;
-    struct buf payload, targets; /* under construction */
-    struct store_record settle;  /* that is still growing; its queue is NULL when there is none */
+    uint64_t messages, message_bytes; /* that came, once each, and their bodies; they only grow */
+    struct buf payload, targets;      /* under construction */
+    struct store_record settle; /* that is still growing; its queue is NULL when there is none */
 };
 
 /* LOG and KEEPER stay borrowed. */

@@ -429,6 +429,12 @@ void connection_on_timer(struct connection *connection)
     case CONNECTION_HEADER:
     case CONNECTION_START:
     case CONNECTION_LOGIN:
+        if (connection->refused_at_ms != 0) { /* it waits for us, not we for it */
+            if (now >= connection->refused_at_ms && !connection->failing)
+                handshake_refuse(connection);
+            break;
+        }
+        __attribute__((fallthrough));
     case CONNECTION_TUNE:
     case CONNECTION_OPEN:
         if (now - connection->opened_ms > worker->settings->handshake_timeout_ms) {

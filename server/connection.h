@@ -90,6 +90,7 @@ struct connection {
     uint32_t line_capacity, line_count;
     struct line *borrowing; /* the line whose names point into the input of this pass, or NULL */
     uint64_t opened_ms, read_ms, written_ms, closing_ms;
+    uint64_t refused_at_ms;            /* or 0: when a refused login is to be answered */
     uint64_t recv_octets, send_octets; /* so far */
     uint64_t recv_count, send_count;   /* reads and writes */
 };
@@ -179,8 +180,11 @@ void handshake_header(struct connection *connection,
 /* A method on channel 0 before the connection is open, legal in this phase. */
 void handshake_method(struct connection *connection, const struct method *method);
 
-/* The engine's word on the credentials. */
-void handshake_login(struct connection *connection, bool accepted);
+/* The engine's word on the credentials; the client is to hear a refusal LATE_MS later. */
+void handshake_login(struct connection *connection, bool accepted, uint32_t late_ms);
+
+/* Tells the client that its login is refused: CONNECTION_LOGIN, and refused_at_ms has come. */
+void handshake_refuse(struct connection *connection);
 
 /* Builds connection.start anew, for connections that may log in by certificate or not. */
 void handshake_build_start(const struct settings *settings, bool with_external, struct buf *frame);

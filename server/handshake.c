@@ -195,20 +195,28 @@ static void on_start_ok(struct connection *connection,
     connection_apply(connection, &(struct command){.kind = COMMAND_LOGIN, .login = login});
 }
 
-void handshake_login(struct connection *connection, bool accepted)
+void handshake_refuse(struct connection *connection)
+{
+    struct reply_error error;
+    (void)reply_error(&error, REPLY_ACCESS_REFUSED,
+                      "Login was refused using authentication mechanism %s. For details see the "
+                      "broker logfile.",
+                      mechanism_names[connection->mechanism]);
+    if (connection->wants_auth_close)
+        connection_fail(connection, 0, &error, METHOD_NONE);
+    else
+        connection_linger(connection);
+}
+
+void handshake_login(struct connection *connection, bool accepted, uint32_t late_ms)
 {
     const struct settings *settings = connection->worker->settings;
+    if (!accepted && late_ms > 0) {
+        connection->refused_at_ms = loop_now_ms(&connection->worker->loop) + late_ms;
+        return; /* it stays as it is, unread: connection_on_timer */
+    }
     if (!accepted) {
-        struct reply_error error;
-        (void)reply_error(
-            &error, REPLY_ACCESS_REFUSED,
-            "Login was refused using authentication mechanism %s. For details see the "
-            "broker logfile.",
-            mechanism_names[connection->mechanism]);
-        if (connection->wants_auth_close)
-            connection_fail(connection, 0, &error, METHOD_NONE);
-        else
-            connection_linger(connection);
+        handshake_refuse(connection);
         return;
     }
     connection->phase = CONNECTION_TUNE;

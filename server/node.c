@@ -419,6 +419,19 @@ static void on_describe_signal(uv_signal_t *signal, int number)
     tell_workers(node, NODE_DESCRIBE);
 }
 
+void node_count(struct node *node, struct node_counters *counters)
+{
+    *counters = (struct node_counters){.engine_loop = loop_count(node->main_loop),
+                                       .has_log = node->has_storage,
+                                       .alarms = node->alarms.on};
+    if (!node->has_storage)
+        return;
+    counters->messages = node->storage.store.messages;
+    counters->message_bytes = node->storage.store.message_bytes;
+    counters->log = commit_log_count(node->storage.log);
+    counters->keeper = keeper_count(node->storage.keeper);
+}
+
 static void on_hangup_signal(uv_signal_t *signal, int number)
 {
     struct node *node = signal->data;

@@ -8,13 +8,14 @@
 
 #include <stdbool.h>
 
+#include "persist/commit_log.h"
+#include "server/net/loop.h"
 #include "server/settings.h"
 
 struct alarms;
 struct call;
 struct engine;
 struct listeners;
-struct loop;
 struct node;
 struct worker;
 
@@ -31,11 +32,11 @@ struct node_view {
  * own. */
 struct node_hooks {
     void *context;
-    /* Everything else is there and does not run yet. 0, or -1 with a text in ERROR: then it has left
-     * nothing behind. */
+    /* Everything else is there and does not run yet. 0, or -1 with a text in ERROR: then it has
+     * left nothing behind. */
     int (*start)(void *context, const struct node_view *view, char *error, size_t error_size);
-    /* The node stops: ends what it has begun within some seconds, then sends STOPPED to the engine's
-     * loop, and no call to anybody after that. */
+    /* The node stops: ends what it has begun within some seconds, then sends STOPPED to the
+     * engine's loop, and no call to anybody after that. */
     void (*stop)(void *context, struct call *stopped);
     /* The loops are gone; calls that they have sent may still be in its inbox. Only after start. */
     void (*free)(void *context);
@@ -57,8 +58,8 @@ void node_on_hangup(struct node *node, void (*hangup)(void *context), void *cont
  * node_new stays as it is, for other threads read it. */
 void node_take_settings(struct node *node, const struct settings *settings);
 
-/* Reads certificates and keys anew, and takes what SETTINGS say of TLS, for connections to come. What
- * is no good is logged and stays as it was: false. Main thread. */
+/* Reads certificates and keys anew, and takes what SETTINGS say of TLS, for connections to come.
+ * What is no good is logged and stays as it was: false. Main thread. */
 bool node_reload_certificates(struct node *node, const struct settings *settings);
 
 /* Its workers, from 0 on; NULL: there is no such. Until node_free. */
@@ -69,6 +70,19 @@ struct listeners *node_listeners(struct node *node);
 
 /* Its alarms: what is on, and the last readings. Main thread. */
 const struct alarms *node_alarms(const struct node *node);
+
+/* What a node counts beside the engine. */
+struct node_counters {
+    struct loop_counters engine_loop; /* with one loop, its connections' work too */
+    bool has_log;
+    uint64_t messages, message_bytes; /* that went to the log, once each, and their bodies */
+    unsigned alarms;                  /* bits of enum alarm */
+    struct commit_log_counters log;
+    struct keeper_counters keeper;
+};
+
+/* Counters as of now. The engine's thread. */
+void node_count(struct node *node, struct node_counters *counters);
 
 /* Frees a node that has run, or never did. */
 void node_free(struct node *node);

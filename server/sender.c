@@ -167,7 +167,7 @@ void connection_emit(struct connection *connection, const struct effect *effect)
         send_content(connection, effect->channel, effect->method, effect->message);
         break;
     case EFFECT_LOGIN:
-        handshake_login(connection, effect->accepted);
+        handshake_login(connection, effect->accepted, effect->late_ms);
         break;
     case EFFECT_GONE:
         break;

@@ -53,9 +53,27 @@ static void on_engine(struct call *call)
 {
     struct api_request *request = request_of_call(call);
     struct engine *engine = request->management->view->engine;
+    request->awaits_messages = false;
     uint64_t lsn = request->work(request, engine);
+    if (request->awaits_messages)
+        return;
     request->durable = (struct durable_wait){.done = on_durable};
     engine_when_durable(engine, lsn, &request->durable);
+}
+
+/* Not at once: who says this is in the middle of something. */
+static void on_messages(struct paging_wait *wait)
+{
+    struct api_request *request =
+        (struct api_request *)(void *)((char *)wait - offsetof(struct api_request, messages));
+    loop_call(request->management->view->engine_loop, &request->call);
+}
+
+bool api_await_messages(struct api_request *request, struct queue *queue)
+{
+    request->messages.done = on_messages;
+    request->awaits_messages = paging_await(queue, &request->messages);
+    return request->awaits_messages;
 }
 
 void api_ask(struct api_request *request,

@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "exchange/engine.h"
+#include "exchange/paging.h"
 #include "mgmt/api/route.h"
 #include "mgmt/api/user.h"
 #include "mgmt/http/exchange.h"
@@ -34,6 +35,8 @@ struct api_request {
     /* api_ask's. */
     struct call call;
     struct durable_wait durable;
+    struct paging_wait messages;
+    bool awaits_messages; /* the work, which is called again when there are some */
     uint64_t (*work)(struct api_request *request, struct engine *engine);
     void (*done)(struct api_request *request);
 };
@@ -51,6 +54,12 @@ bool api_flag(const struct api_request *request, const char *name);
 void api_ask(struct api_request *request,
              uint64_t (*work)(struct api_request *request, struct engine *engine),
              void (*done)(struct api_request *request));
+
+/* From WORK: it is called again when more of QUEUE's messages can be taken, or QUEUE is not there
+ * any more; what it returns then does not count. False: there is nothing to wait for
+ * (paging_await). */
+bool api_await_messages(struct api_request *request, struct queue *queue)
+    __attribute__((warn_unused_result));
 
 /* The body as JSON, an object (an empty body or null: an empty one), owned by the caller; or NULL,
  * and the request is refused and gone. */

@@ -17,11 +17,6 @@
 #define KNOWN_MAX        4096
 #define KNOWN_MS         1000
 #define SESSIONS_MAX     1000
-#define SOURCES_MAX      4096
-#define SOURCE_MS        30000
-#define FREE_FAILURES    5
-#define DELAY_MS         500
-#define DELAY_MS_MAX     4000
 #define LATE_OF_A_SOURCE 16
 
 struct known {
@@ -36,14 +31,6 @@ struct login_session {
     uint8_t key[AUTHENTICATION_KEY_BYTES];
     uint64_t used_ms, checked_ms, epoch;
     struct api_user *user;
-};
-
-struct login_source {
-    struct list_node by_age;
-    char host[ADDRESS_HOST_BYTES];
-    uint64_t failed_ms; /* the last time */
-    unsigned failures;
-    unsigned late; /* answers that wait */
 };
 
 struct late_answer {
@@ -70,7 +57,6 @@ void authentication_init(struct authentication *authentication, struct managemen
     crypto_random(authentication->salt, sizeof authentication->salt);
     list_init(&authentication->known_by_age);
     list_init(&authentication->sessions_by_use);
-    list_init(&authentication->sources_by_age);
     list_init(&authentication->late);
 }
 
@@ -90,18 +76,8 @@ static void drop_session(struct authentication *authentication, struct login_ses
     mem_free(session);
 }
 
-static void drop_source(struct authentication *authentication, struct login_source *source)
+static void answer_late(struct late_answer *late)
 {
-    map_remove(&authentication->sources, slice_from_string(source->host));
-    list_remove(&source->by_age);
-    mem_free(source);
-}
-
-static void answer_late(struct authentication *authentication, struct late_answer *late)
-{
-    struct login_source *source = map_get(&authentication->sources, slice_from_string(late->host));
-    if (source != NULL && source->late > 0)
-        source->late--;
     list_remove(&late->node);
     late->done(late->context, late->result, NULL);
     mem_free(late);
@@ -114,7 +90,7 @@ void authentication_on_timer(struct authentication *authentication)
     list_for_each_safe (it, &authentication->late) {
         struct late_answer *late = LIST_ENTRY(it, struct late_answer, node);
         if (at_once || now >= late->due_ms)
-            answer_late(authentication, late);
+            answer_late(late);
     }
     for (struct list_node *node; (node = list_first(&authentication->known_by_age)) != NULL;) {
         struct known *known = LIST_ENTRY(node, struct known, by_age);
@@ -129,27 +105,18 @@ void authentication_on_timer(struct authentication *authentication)
             break;
         drop_session(authentication, session);
     }
-    for (struct list_node *node; (node = list_first(&authentication->sources_by_age)) != NULL;) {
-        struct login_source *source = LIST_ENTRY(node, struct login_source, by_age);
-        if (now < source->failed_ms + SOURCE_MS)
-            break;
-        drop_source(authentication, source);
-    }
 }
 
 void authentication_fini(struct authentication *authentication)
 {
     list_for_each_safe (it, &authentication->late)
-        answer_late(authentication, LIST_ENTRY(it, struct late_answer, node));
+        answer_late(LIST_ENTRY(it, struct late_answer, node));
     list_for_each_safe (it, &authentication->known_by_age)
         drop_known(authentication, LIST_ENTRY(it, struct known, by_age));
     list_for_each_safe (it, &authentication->sessions_by_use)
         drop_session(authentication, LIST_ENTRY(it, struct login_session, by_use));
-    list_for_each_safe (it, &authentication->sources_by_age)
-        drop_source(authentication, LIST_ENTRY(it, struct login_source, by_age));
     map_fini(&authentication->known);
     map_fini(&authentication->sessions);
-    map_fini(&authentication->sources);
 }
 
 void authentication_forget(struct authentication *authentication)
@@ -159,29 +126,13 @@ void authentication_forget(struct authentication *authentication)
 
 /* --- wrong ones ------------------------------------------------------------------------------ */
 
-static struct login_source *source_of(struct authentication *authentication, const char *host)
+/* Answers that wait for HOST: none of them is many, so they are looked through. */
+static unsigned count_late(const struct authentication *authentication, const char *host)
 {
-    struct login_source *source = map_get(&authentication->sources, slice_from_string(host));
-    if (source != NULL) {
-        list_remove(&source->by_age);
-    } else {
-        if (authentication->sources.count >= SOURCES_MAX)
-            drop_source(authentication, LIST_ENTRY(list_first(&authentication->sources_by_age),
-                                                   struct login_source, by_age));
-        source = mem_zalloc(sizeof *source);
-        memcpy(source->host, host, sizeof source->host);
-        map_add(&authentication->sources, slice_from_string(source->host), source);
-    }
-    list_append(&authentication->sources_by_age, &source->by_age);
-    return source;
-}
-
-static uint64_t delay_ms(unsigned failures)
-{
-    if (failures <= FREE_FAILURES)
-        return 0;
-    unsigned doublings = failures - FREE_FAILURES - 1;
-    return doublings >= 3 ? DELAY_MS_MAX : (uint64_t)DELAY_MS << doublings;
+    unsigned count = 0;
+    list_for_each (it, &authentication->late)
+        count += strcmp(LIST_ENTRY(it, struct late_answer, node)->host, host) == 0;
+    return count;
 }
 
 /* Counts a wrong login and has it answered, sooner or later. */
@@ -190,35 +141,21 @@ static void refuse(struct login_check *check)
     struct authentication *authentication = check->authentication;
     char host[ADDRESS_HOST_BYTES] = {0};
     address_host(&check->peer, host);
-    struct login_source *source = source_of(authentication, host);
-    source->failed_ms = now_ms(authentication);
-    source->failures++;
     authentication->attempts.failed++;
     log_warning("login_refused", LOG_STR("protocol", "http"), LOG_STR("peer", host),
                 LOG_BYTES("user", check->name), LOG_STR("reason", check->problem),
-                LOG_NUM("failures", source->failures));
-    uint64_t delay = delay_ms(source->failures);
-    if (delay == 0) {
+                LOG_NUM("answered_late_ms", check->late_ms));
+    if (check->late_ms == 0) {
         check->done(check->context, check->result, NULL);
         return;
     }
     struct late_answer *late = mem_zalloc(sizeof *late);
-    late->due_ms = now_ms(authentication) + delay;
+    late->due_ms = now_ms(authentication) + check->late_ms;
     memcpy(late->host, host, sizeof late->host);
     late->result = check->result;
     late->context = check->context;
     late->done = check->done;
-    source->late++;
     list_append(&authentication->late, &late->node);
-}
-
-void authentication_each_source(const struct authentication *authentication, void *context,
-                                void (*visit)(void *context, const char *host, unsigned failures))
-{
-    list_for_each (it, &authentication->sources_by_age) {
-        const struct login_source *source = LIST_ENTRY(it, struct login_source, by_age);
-        visit(context, source->host, source->failures);
-    }
 }
 
 /* --- name and password ----------------------------------------------------------------------- */
@@ -255,8 +192,21 @@ static void remember(const struct login_check *check)
     list_append(&authentication->known_by_age, &known->by_age);
 }
 
+/* Do so many wrong ones from the peer wait that no other is to learn anything now? */
+static bool is_guessing(const struct authentication *authentication, const union address *peer)
+{
+    char host[ADDRESS_HOST_BYTES] = {0};
+    address_host(peer, host);
+    return count_late(authentication, host) >= LATE_OF_A_SOURCE;
+}
+
 static void finish_password(struct login_check *check)
 {
+    if (is_guessing(check->authentication, &check->peer)) { /* sent many at once */
+        check->authentication->attempts.failed++;
+        check->done(check->context, LOGIN_TOO_MANY, NULL);
+        return;
+    }
     if (check->result != LOGIN_ACCEPTED) {
         refuse(check);
         return;
@@ -270,7 +220,6 @@ void authentication_check_password(struct authentication *authentication, struct
                                    authentication_done *done)
 {
     uint8_t key[AUTHENTICATION_KEY_BYTES];
-    char host[ADDRESS_HOST_BYTES] = {0};
     authentication->attempts.attempts++;
     key_of_password(authentication, name, password, key);
     struct known *known = map_get(&authentication->known, slice_of(key, sizeof key));
@@ -281,9 +230,7 @@ void authentication_check_password(struct authentication *authentication, struct
         api_user_unref(user);
         return;
     }
-    address_host(peer, host);
-    const struct login_source *source = map_get(&authentication->sources, slice_from_string(host));
-    if (source != NULL && source->late >= LATE_OF_A_SOURCE) {
+    if (is_guessing(authentication, peer)) {
         authentication->attempts.failed++;
         done(context, LOGIN_TOO_MANY, NULL);
         return;

@@ -2,7 +2,7 @@
  *
  * authentication: who asks. A name and password (Basic) or a session's cookie is checked on the
  * engine's thread, where the users are; a good answer is kept for a second, so that a dashboard
- * which polls costs the engine little. Wrong ones are counted by source and answered late.
+ * which polls costs the engine little. Wrong ones are answered late, as the engine says.
  * Management's thread.
  */
 #ifndef STOATMQ_MGMT_API_AUTHENTICATION_H
@@ -28,8 +28,6 @@ struct authentication {
     struct list known_by_age;
     struct map sessions; /* struct login_session */
     struct list sessions_by_use;
-    struct map sources; /* struct login_source: where wrong ones came from */
-    struct list sources_by_age;
     struct list late; /* struct late_answer: to be refused when their time has come */
     uint64_t epoch;   /* grows when users may have changed: what was known is void */
     uint32_t session_timeout_min;
@@ -51,10 +49,6 @@ void authentication_fini(struct authentication *authentication);
 
 /* Every LOOP_TIMER_MS. */
 void authentication_on_timer(struct authentication *authentication);
-
-/* Calls VISIT with each address that wrong logins came from lately. */
-void authentication_each_source(const struct authentication *authentication, void *context,
-                                void (*visit)(void *context, const char *host, unsigned failures));
 
 /* Users, permissions or tags may have changed: ask the engine again. */
 void authentication_forget(struct authentication *authentication);

@@ -97,6 +97,8 @@ static bool is_wanted(const struct listing *listing, const struct row *row, cons
 {
     const struct wanted *wanted = context;
     (void)listing;
+    if (wanted->is_missing)
+        return false; /* RabbitMQ says the same of ends without bindings and of none */
     if (wanted->vhost != NULL && row->vhost != wanted->vhost)
         return false;
     if (row->is.registry == REGISTRY_QUEUE)
@@ -110,7 +112,7 @@ static void reply_bindings(struct listing *listing)
 {
     static const enum registry_kind kinds[] = {REGISTRY_QUEUE, REGISTRY_BINDING};
     struct wanted wanted = read_wanted(listing);
-    if (wanted.is_missing)
+    if (route_argument(listing->request->route, "vhost") >= 0 && wanted.vhost == NULL)
         api_refuse_not_found(listing->request);
     else
         listing_reply_tables(listing, kinds, 2, is_wanted, &wanted, write_binding);

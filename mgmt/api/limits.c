@@ -36,8 +36,8 @@ static void write_limits(struct json_writer *writer, const struct kind *kind, st
             json_write_int(writer, connections);
         if (other != LIMIT_UNSET && json_write_key(writer, slice_from_string(kind->other)))
             json_write_int(writer, other);
-        json_write_object_end(writer);
     }
+    json_write_object_end(writer);
     json_write_object_end(writer);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Design notes. To sort by any column, each row is written with that column alone, and what comes
- * of it is the key: so writers are the only description of a row. Names and what the table is in
- * order of anyway go the short way.
+ * Design notes. To sort by any column, each row is written with that column alone to nowhere, and
+ * what the writer picks of it is the key: so writers are the only description of a row. Of a page,
+ * only its own rows are sorted, and only they are written.
  */
 #include "mgmt/api/listing.h"
 
@@ -201,8 +201,8 @@ static bool filter_by_name(struct listing *listing, struct rows *rows)
 struct sort_item {
     const struct row *row;
     double number;
-    struct slice text; /* of what is no number; SLICE_EMPTY: there is nothing */
-    bool is_text;
+    size_t begin, end;       /* of what is no number, in `texts` */
+    const struct buf *texts; /* NULL: a number, or nothing */
 };
 
 static int compare_slices(struct slice a, struct slice b)
@@ -229,15 +229,21 @@ static int compare_rows(const struct row *a, const struct row *b)
     return order != 0 ? order : (a->is.id > b->is.id) - (a->is.id < b->is.id);
 }
 
+static struct slice text_of(const struct sort_item *item)
+{
+    return item->texts == NULL ? SLICE_EMPTY
+                               : slice_of(item->texts->data + item->begin, item->end - item->begin);
+}
+
 /* Numbers before texts, nothing before all. */
 static int compare_items(const void *left, const void *right)
 {
     const struct sort_item *a = left, *b = right;
-    int order = (int)a->is_text - (int)b->is_text;
+    int order = (a->texts != NULL) - (b->texts != NULL);
     if (order == 0)
         order = (a->number > b->number) - (a->number < b->number);
-    if (order == 0)
-        order = compare_slices(a->text, b->text);
+    if (order == 0 && a->texts != NULL)
+        order = compare_slices(text_of(a), text_of(b));
     return order != 0 ? order : compare_rows(a->row, b->row);
 }
 
@@ -246,71 +252,91 @@ static int compare_items_down(const void *left, const void *right)
     return compare_items(right, left);
 }
 
-/* The value in {"a":{"b":VALUE}}, as many keys deep as the column has parts. */
-static struct slice innermost(struct slice json, unsigned parts)
+typedef int (*item_compare)(const void *left, const void *right);
+
+static void swap_items(struct sort_item *a, struct sort_item *b)
 {
-    for (unsigned i = 0; i < parts; i++) {
-        if (json.size < 3 || json.data[0] != '{' || json.data[1] != '"')
-            return SLICE_EMPTY;
-        const uint8_t *colon = memchr(json.data, ':', json.size);
-        if (colon == NULL)
-            return SLICE_EMPTY;
-        json = slice_of(colon + 1, (size_t)(json.data + json.size - colon) - 2);
-    }
-    return json;
+    struct sort_item c = *a;
+    *a = *b;
+    *b = c;
 }
 
-static void set_key(struct sort_item *item, struct slice value)
+/* Has the first MIDDLE of the items be those that come first, in no order: quickselect, with the
+ * middle one of three as the pivot. No two items are equal. */
+static void select_items(struct sort_item *items, size_t count, size_t middle, item_compare compare)
 {
-    item->number = -1;
-    if (value.size == 0 || slice_equal(value, SLICE_LITERAL("null")))
-        return;
-    if (value.data[0] == '"' || value.data[0] == '{' || value.data[0] == '[') {
-        item->is_text = true;
-        item->text = slice_dup(value);
-    } else if (slice_equal(value, SLICE_LITERAL("true"))) {
-        item->number = 1;
-    } else if (slice_equal(value, SLICE_LITERAL("false"))) {
-        item->number = 0;
-    } else {
-        char digits[40] = {0};
-        memcpy(digits, value.data, value.size < sizeof digits ? value.size : sizeof digits - 1);
-        item->number = strtod(digits, NULL);
+    size_t low = 0, high = count; /* the border is in here */
+    while (middle > low && middle < high) {
+        struct sort_item *first = &items[low], *half = &items[low + (high - low) / 2],
+                         *last = &items[high - 1];
+        if (compare(half, first) < 0)
+            swap_items(half, first);
+        if (compare(last, half) < 0)
+            swap_items(last, half);
+        if (compare(half, first) < 0)
+            swap_items(half, first);
+        if (high - low <= 3)
+            return;
+        struct sort_item pivot = *half;
+        size_t below = low, above = high - 1;
+        for (;;) {
+            while (compare(&items[below], &pivot) < 0)
+                below++;
+            while (compare(&pivot, &items[above]) < 0)
+                above--;
+            if (below >= above)
+                break;
+            swap_items(&items[below++], &items[above--]);
+        }
+        if (middle <= below)
+            high = below;
+        else
+            low = below;
     }
 }
 
-/* Finds the keys of all rows for COLUMN. */
+/* Finds the keys of all rows for COLUMN; strings go to TEXTS. */
 static void make_keys(struct listing *listing, struct sort_item *items, size_t count,
-                      struct slice column, listing_writer write)
+                      struct slice column, listing_writer write, struct buf *texts)
 {
     struct json_columns columns;
+    struct json_pick pick = {.texts = texts};
     struct buf json = {0};
     struct json_writer writer;
     bool is_known = json_columns_read(&columns, column) && columns.count == 1;
     for (size_t i = 0; i < count && is_known; i++) {
         json.size = 0;
         json_writer_init(&writer, &json);
-        json_writer_columns(&writer, &columns);
+        json_writer_pick(&writer, &columns, &pick);
         write(listing, &writer, items[i].row);
-        set_key(&items[i], innermost(buf_slice(&json), columns.paths[0].part_count));
+        items[i].number = pick.kind == JSON_PICK_NUMBER ? pick.number : -1;
+        items[i].texts = pick.kind == JSON_PICK_TEXT ? texts : NULL;
+        items[i].begin = pick.begin;
+        items[i].end = pick.end;
     }
     buf_fini(&json);
 }
 
-static void sort_rows(struct listing *listing, struct rows *rows, listing_writer write)
+/* Puts rows [FIRST, END) of the order that is asked for into their places; of what is before and
+ * behind them only what belongs there. */
+static void sort_rows(struct listing *listing, struct rows *rows, size_t first, size_t end,
+                      listing_writer write)
 {
     struct slice column = SLICE_EMPTY;
-    bool is_down = api_flag(listing->request, "sort_reverse");
+    struct buf texts = {0};
+    item_compare compare = api_flag(listing->request, "sort_reverse") ? compare_items_down
+                                                                      : compare_items;
     struct sort_item *items = mem_zalloc((rows->count + 1) * sizeof *items);
     for (size_t i = 0; i < rows->count; i++)
         items[i].row = rows->rows[i];
     if (parameter(listing, "sort", &column) && column.size > 0)
-        make_keys(listing, items, rows->count, column, write);
-    qsort(items, rows->count, sizeof *items, is_down ? compare_items_down : compare_items);
-    for (size_t i = 0; i < rows->count; i++) {
+        make_keys(listing, items, rows->count, column, write, &texts);
+    select_items(items, rows->count, end, compare);
+    select_items(items, end, first, compare);
+    qsort(items + first, end - first, sizeof *items, compare);
+    for (size_t i = first; i < end; i++)
         rows->rows[i] = items[i].row;
-        mem_free((void *)items[i].text.data);
-    }
+    buf_fini(&texts);
     mem_free(items);
 }
 
@@ -328,20 +354,31 @@ static void write_rows(struct listing *listing, struct json_writer *writer, cons
     json_write_array_end(writer);
 }
 
-static void reply_page(struct listing *listing, const struct rows *rows, const struct page *page,
+/* Which rows are on PAGE; false: the request is refused. */
+static bool find_page(struct listing *listing, const struct rows *rows, const struct page *page,
+                      size_t *first, size_t *end)
+{
+    *first = (size_t)((page->number - 1) * page->size);
+    if (*first > rows->count) { /* one page behind a full last one is empty, as in RabbitMQ */
+        api_refuse(listing->request, 400, "page_out_of_range",
+                   "Page out of range, page: %llu page size: %llu, len: %zu",
+                   (unsigned long long)page->number, (unsigned long long)page->size, rows->count);
+        return false;
+    }
+    *end = rows->count - *first < page->size ? rows->count : *first + (size_t)page->size;
+    return true;
+}
+
+static void reply_page(struct listing *listing, struct rows *rows, const struct page *page,
                        listing_writer write)
 {
     struct buf body = {0};
     struct json_writer writer;
     uint64_t pages = (rows->count + page->size - 1) / page->size;
-    size_t first = (size_t)((page->number - 1) * page->size);
-    if (page->number > 1 && first >= rows->count) {
-        api_refuse(listing->request, 400, "page_out_of_range",
-                   "Page out of range, page: %llu page size: %llu, len: %zu",
-                   (unsigned long long)page->number, (unsigned long long)page->size, rows->count);
+    size_t first, end;
+    if (!find_page(listing, rows, page, &first, &end))
         return;
-    }
-    size_t end = rows->count - first < page->size ? rows->count : first + (size_t)page->size;
+    sort_rows(listing, rows, first, end, write);
     json_writer_init(&writer, &body);
     json_write_object(&writer);
     json_put_uint(&writer, "filtered_count", rows->count);
@@ -370,13 +407,13 @@ static void collect(struct listing *listing, enum registry_kind kind, listing_fi
 static void reply_rows(struct listing *listing, struct rows *rows, const struct page *page,
                        listing_writer write)
 {
-    sort_rows(listing, rows, write);
     if (page->is_wanted) {
         reply_page(listing, rows, page, write);
         return;
     }
     struct buf body = {0};
     struct json_writer writer;
+    sort_rows(listing, rows, 0, rows->count, write);
     json_writer_init(&writer, &body);
     write_rows(listing, &writer, rows, 0, rows->count, write);
     api_reply_json(listing->request, &body);

@@ -76,6 +76,10 @@ void listing_put_details(struct listing *listing, struct json_writer *writer, co
 void listing_put_traffic(struct listing *listing, struct json_writer *writer,
                          const struct series *series, uint32_t wanted);
 
+/* The same as NAME, and when there was none, too. */
+void listing_put_traffic_as(struct listing *listing, struct json_writer *writer, const char *name,
+                            const struct series *series, uint32_t wanted);
+
 /* "2026-11-21T14:43:26.503+00:00" */
 void listing_put_time(struct json_writer *writer, const char *name, uint64_t wall_ms);
 

@@ -8,6 +8,7 @@
 
 #include "mgmt/api/listing.h"
 #include "mgmt/management.h"
+#include "server/base/check.h"
 
 static struct slice node_name(void)
 {
@@ -64,7 +65,10 @@ void listing_put_details(struct listing *listing, struct json_writer *writer, co
                          const struct sample_range *range)
 {
     char details[64];
-    (void)snprintf(details, sizeof details, "%s_details", name);
+    size_t size = strlen(name);
+    CHECK_ID(size + sizeof "_details" <= sizeof details, size);
+    memcpy(details, name, size);
+    memcpy(details + size, "_details", sizeof "_details");
     bool is_wanted = json_put_object(writer, details);
     if (is_wanted) {
         json_put_real(writer, "rate", snapshot_rate(listing->snapshot, series, column));
@@ -82,15 +86,10 @@ void listing_put_column(struct listing *listing, struct json_writer *writer, con
     listing_put_details(listing, writer, name, series, column, range);
 }
 
-void listing_put_traffic(struct listing *listing, struct json_writer *writer,
-                         const struct series *series, uint32_t wanted)
+void listing_put_traffic_as(struct listing *listing, struct json_writer *writer, const char *name,
+                            const struct series *series, uint32_t wanted)
 {
-    bool is_any = false;
-    for (uint32_t i = 0; i < CHANNEL_COLUMNS; i++)
-        is_any = is_any || series->values[i] > 0;
-    if (!is_any)
-        return;
-    if (json_put_object(writer, "message_stats"))
+    if (json_put_object(writer, name))
         for (uint32_t i = 0; i < CHANNEL_COLUMNS; i++)
             if (wanted >> i & 1)
                 listing_put_column(listing, writer, traffic_names[i], series, i,
@@ -98,15 +97,27 @@ void listing_put_traffic(struct listing *listing, struct json_writer *writer,
     json_write_object_end(writer);
 }
 
+void listing_put_traffic(struct listing *listing, struct json_writer *writer,
+                         const struct series *series, uint32_t wanted)
+{
+    bool is_any = false;
+    for (uint32_t i = 0; i < CHANNEL_COLUMNS; i++)
+        is_any = is_any || series->values[i] > 0;
+    if (is_any)
+        listing_put_traffic_as(listing, writer, "message_stats", series, wanted);
+}
+
 void listing_put_time(struct json_writer *writer, const char *name, uint64_t wall_ms)
 {
     char text[48];
     struct tm tm;
+    if (!json_put_key(writer, name))
+        return;
     time_t seconds = (time_t)(wall_ms / 1000);
     gmtime_r(&seconds, &tm);
     size_t size = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
     (void)snprintf(text + size, sizeof text - size, ".%03u+00:00", (unsigned)(wall_ms % 1000));
-    json_put_text(writer, name, text);
+    json_write_string(writer, slice_from_string(text));
 }
 
 void listing_put_text_or_null(struct json_writer *writer, const char *name, struct slice text)

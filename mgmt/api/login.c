@@ -91,18 +91,17 @@ static void on_checked(void *context, enum login_result result, struct api_user 
 void api_post_login(struct api_request *request)
 {
     struct slice type = SLICE_EMPTY;
+    json_t *json = NULL;
     if (!dispatch_is_ours(request, false))
+        return;
+    (void)http_request_header(request->http, "content-type", &type);
+    bool is_form = slice_starts_with(type, SLICE_LITERAL("application/x-www-form-urlencoded"));
+    if (!is_form && (json = api_read_json(request)) == NULL)
         return;
     struct login_form *form = mem_zalloc(sizeof *form);
     request->state = form;
     request->free_state = free_form;
-    (void)http_request_header(request->http, "content-type", &type);
-    bool is_form = slice_starts_with(type, SLICE_LITERAL("application/x-www-form-urlencoded"));
-    if (!is_form) {
-        form->json = api_read_json(request);
-        if (form->json == NULL)
-            return;
-    }
+    form->json = json;
     if (is_form ? !read_fields(form, request->http->body) : !read_json(form)) {
         api_refuse_bad_request(request, "username and password are wanted");
         return;

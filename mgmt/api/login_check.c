@@ -47,7 +47,7 @@ static void look_up(struct call *call)
 {
     struct login_check *check = (struct login_check *)call;
     struct management *management = check->authentication->management;
-    const struct engine *engine = management->view->engine;
+    struct engine *engine = management->view->engine;
     const struct user *user = map_get(&engine->users, check->name);
     check->result = LOGIN_REFUSED;
     if (user == NULL) {
@@ -61,6 +61,11 @@ static void look_up(struct call *call)
     } else {
         check->result = LOGIN_ACCEPTED;
         check->user = copy_user(engine, user);
+    }
+    if (check->result != LOGIN_ACCEPTED && !check->by_mark) {
+        char host[ADDRESS_HOST_BYTES];
+        address_host(&check->peer, host);
+        check->late_ms = login_failed(engine, LOGIN_HTTP, slice_from_string(host));
     }
     check->call.run = come_back;
     loop_call(&management->loop, &check->call);

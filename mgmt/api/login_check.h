@@ -22,6 +22,7 @@ struct login_check {
     /* The answer. */
     enum login_result result;
     const char *problem;                       /* for the log */
+    uint32_t late_ms;                          /* by which a refusal is to be late */
     struct api_user *user;                     /* one reference, or NULL */
     void (*finish)(struct login_check *check); /* management's thread; CHECK is freed behind it */
     void *context;

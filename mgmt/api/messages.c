@@ -12,7 +12,9 @@
 #include "server/base/crypto.h"
 #include "server/base/mem.h"
 
+/* More than that is not got at once, whatever is asked for. */
 #define GET_COUNT_MAX 10000
+#define GET_BYTES_MAX (64u << 20) /* of bodies; but one message at least */
 
 /* Which members are missing, as RabbitMQ says it. False: some are, and that is the outcome. */
 static bool has_members(struct outcome *outcome, const char *const *names)
@@ -25,13 +27,6 @@ static bool has_members(struct outcome *outcome, const char *const *names)
                            size > 1 ? "," : "", *names);
         }
     return text[1] == '\0' || operate_refuse(outcome, 400, "bad_request", "%s]", text);
-}
-
-static struct slice text_of(const struct outcome *outcome, const char *name)
-{
-    const json_t *value = json_object_get(outcome->document, name);
-    return json_is_string(value) ? slice_of(json_string_value(value), json_string_length(value))
-                                 : SLICE_EMPTY;
 }
 
 /* --- publishing ------------------------------------------------------------------------------ */
@@ -99,19 +94,20 @@ static bool read_properties(struct outcome *outcome, struct properties *properti
 /* The payload, owned by the caller. */
 static bool read_payload(struct outcome *outcome, struct buf *payload)
 {
-    struct slice text = text_of(outcome, "payload");
-    struct slice encoding = text_of(outcome, "payload_encoding");
+    struct slice text = operate_text(outcome, "payload");
+    struct slice encoding = operate_text(outcome, "payload_encoding");
     if (slice_equal(encoding, SLICE_LITERAL("string"))) {
         buf_bytes(payload, text);
         return true;
     }
     if (!slice_equal(encoding, SLICE_LITERAL("base64")))
-        return operate_refuse(outcome, 400, "bad_request", "unsupported_encoding: %.*s",
-                              SLICE_ARGS(encoding));
+        return operate_refuse_value(outcome, "unsupported_encoding",
+                                    json_object_get(outcome->document, "payload_encoding"));
     uint8_t *room = buf_reserve(payload, CRYPTO_BASE64_BYTES(text.size) + 1);
     struct slice bytes = crypto_base64_decode(room, text);
     if (bytes.data == NULL && text.size > 0)
-        return operate_refuse(outcome, 400, "bad_request", "payload is not base64");
+        return operate_refuse_value(outcome, "not_base64",
+                                    json_object_get(outcome->document, "payload"));
     payload->size = bytes.size;
     return true;
 }
@@ -120,7 +116,7 @@ static struct message *make_message(struct api_request *request, struct outcome 
                                     const struct properties *properties, struct slice payload)
 {
     struct slice exchange = api_argument(request, "name");
-    struct slice key = text_of(outcome, "routing_key");
+    struct slice key = operate_text(outcome, "routing_key");
     struct buf encoded = {0};
     if (slice_equal(exchange, SLICE_LITERAL("amq.default")))
         exchange = SLICE_EMPTY;
@@ -134,6 +130,9 @@ static struct message *make_message(struct api_request *request, struct outcome 
         return NULL;
     if (bytes > 0)
         memcpy(message_body(message), payload.data, bytes);
+    message->flags = MESSAGE_INSPECT; /* few come this way: all are looked at */
+    if (properties->delivery_mode == 2)
+        message->flags |= MESSAGE_PERSISTENT;
     message_seal(message);
     return message;
 }
@@ -145,6 +144,16 @@ static void write_routed(struct outcome *outcome, bool routed)
     json_write_object(&writer);
     json_put_bool(&writer, "routed", routed);
     json_write_object_end(&writer);
+}
+
+/* Says why not, with the code, as RabbitMQ does of what is about messages. */
+static void refused(struct outcome *outcome, const struct operation *operation)
+{
+    if (operation->error.code == REPLY_ACCESS_REFUSED)
+        operate_refused(outcome, operation);
+    else
+        (void)operate_refuse(outcome, 400, "bad_request", "%u %.*s", operation->error.code,
+                             (int)operation->error.text_size, operation->error.text);
 }
 
 static uint64_t publish_message(struct api_request *request, struct engine *engine,
@@ -162,11 +171,8 @@ static uint64_t publish_message(struct api_request *request, struct engine *engi
     if (operation_publish(&operation, message)) {
         lsn = message->lsn;
         write_routed(outcome, !operation.returned);
-    } else if (operation.error.code == REPLY_ACCESS_REFUSED) {
-        operate_refused(outcome, &operation);
     } else {
-        (void)operate_refuse(outcome, 400, "bad_request", "%u %.*s", operation.error.code,
-                             (int)operation.error.text_size, operation.error.text);
+        refused(outcome, &operation);
     }
     message_unref(message);
     operation_end(&operation);
@@ -211,21 +217,6 @@ struct get_wishes {
     bool acks, requeues, always_base64;
 };
 
-/* Numbers may come as strings: rabbitmqadmin sends them so. */
-static bool read_count(const struct outcome *outcome, const char *name, uint64_t *number)
-{
-    const json_t *value = json_object_get(outcome->document, name);
-    if (json_is_integer(value) && json_integer_value(value) >= 0) {
-        *number = (uint64_t)json_integer_value(value);
-        return true;
-    }
-    char *end;
-    if (!json_is_string(value) || json_string_length(value) == 0)
-        return false;
-    *number = strtoull(json_string_value(value), &end, 10);
-    return *end == '\0';
-}
-
 static bool read_wishes(struct outcome *outcome, struct get_wishes *wishes)
 {
     static const char *const members[] = {"ackmode", "count", "encoding", NULL};
@@ -236,7 +227,8 @@ static bool read_wishes(struct outcome *outcome, struct get_wishes *wishes)
                  {"ack_requeue_false", true, false},
                  {"reject_requeue_true", false, true},
                  {"reject_requeue_false", false, false}};
-    struct slice mode = text_of(outcome, "ackmode"), encoding = text_of(outcome, "encoding");
+    struct slice mode = operate_text(outcome, "ackmode"),
+                 encoding = operate_text(outcome, "encoding");
     size_t i = 0, count = sizeof modes / sizeof modes[0];
     if (!has_members(outcome, members))
         return false;
@@ -249,12 +241,15 @@ static bool read_wishes(struct outcome *outcome, struct get_wishes *wishes)
                                   .requeues = modes[i].requeues,
                                   .always_base64 = slice_equal(encoding, SLICE_LITERAL("base64"))};
     if (!wishes->always_base64 && !slice_equal(encoding, SLICE_LITERAL("auto")))
-        return operate_refuse(outcome, 400, "bad_request", "encoding is unknown");
-    if (!read_count(outcome, "count", &wishes->count))
-        return operate_refuse(outcome, 400, "bad_request", "not_integer: count");
+        return operate_refuse(outcome, 400, "bad_request",
+                              "Unsupported encoding. Please use auto or base64.");
+    if (!operate_count(outcome, "count", &wishes->count))
+        return operate_refuse_value(outcome, "not_integer",
+                                    json_object_get(outcome->document, "count"));
     if (json_object_get(outcome->document, "truncate") != NULL &&
-        !read_count(outcome, "truncate", &wishes->truncate))
-        return operate_refuse(outcome, 400, "bad_request", "not_integer: truncate");
+        !operate_count(outcome, "truncate", &wishes->truncate))
+        return operate_refuse_value(outcome, "not_integer",
+                                    json_object_get(outcome->document, "truncate"));
     if (wishes->count > GET_COUNT_MAX)
         wishes->count = GET_COUNT_MAX;
     return true;
@@ -287,23 +282,36 @@ static void put_properties(struct json_writer *writer, struct slice encoded)
     json_decref(properties);
 }
 
-static void write_messages(struct outcome *outcome, const struct operation *operation,
-                           const struct get_wishes *wishes)
+/* What was got, and how it is to be shown. */
+struct got {
+    struct operation operation; /* ended */
+    struct get_wishes wishes;
+};
+
+static void free_got(void *result)
 {
+    struct got *got = result;
+    operation_fini(&got->operation);
+    mem_free(got);
+}
+
+static void write_messages(struct outcome *outcome)
+{
+    const struct got *got = outcome->result;
     struct json_writer writer;
     outcome_write(outcome, &writer);
     json_write_array(&writer);
-    for (size_t i = 0; i < operation->message_count; i++) {
-        const struct operation_message *got = &operation->messages[i];
-        struct message *message = got->message;
+    for (size_t i = 0; i < got->operation.message_count; i++) {
+        const struct operation_message *each = &got->operation.messages[i];
+        struct message *message = each->message;
         json_write_object(&writer);
         json_put_uint(&writer, "payload_bytes", message->body_bytes);
-        json_put_bool(&writer, "redelivered", got->redelivered);
+        json_put_bool(&writer, "redelivered", each->redelivered);
         json_put_string(&writer, "exchange", message_exchange(message));
         json_put_string(&writer, "routing_key", message_routing_key(message));
-        json_put_uint(&writer, "message_count", got->left);
+        json_put_uint(&writer, "message_count", each->left);
         put_properties(&writer, message_properties(message));
-        put_payload(&writer, wishes, slice_of(message_body(message), message->body_bytes));
+        put_payload(&writer, &got->wishes, slice_of(message_body(message), message->body_bytes));
         json_write_object_end(&writer);
     }
     json_write_array_end(&writer);
@@ -320,36 +328,61 @@ static void settle(struct operation *operation, const struct get_wishes *wishes)
         (void)operation_apply(operation, &method);
 }
 
+static void get_and_settle(struct outcome *outcome, struct got *got, struct slice name)
+{
+    const struct method get = {.id = METHOD_BASIC_GET, .basic_get = {.queue = name}};
+    struct operation *operation = &got->operation;
+    bool is_applied = true;
+    for (uint64_t i = 0; i < got->wishes.count && is_applied && operation->bytes < GET_BYTES_MAX;
+         i++) {
+        is_applied = operation_apply(operation, &get);
+        if (operation->message_count == i)
+            break; /* empty, or the next is not in memory: what is there is the answer */
+    }
+    if (is_applied)
+        settle(operation, &got->wishes);
+    if (operation->failed)
+        refused(outcome, operation);
+    else
+        outcome->status = 200;
+}
+
+/* Is the work to be called again, when more of what is asked for is in memory? */
+static bool waits(struct api_request *request, struct queue *queue, uint64_t count)
+{
+    uint64_t bytes, at_hand = paging_at_hand(queue, &bytes);
+    return at_hand < count && bytes < GET_BYTES_MAX && api_await_messages(request, queue);
+}
+
 static uint64_t get_here(struct api_request *request, struct engine *engine,
                          struct outcome *outcome)
 {
     struct vhost *vhost = outcome_vhost(request, engine);
     struct slice name = api_argument(request, "name");
+    struct queue *queue = vhost == NULL ? NULL : vhost_queue(vhost, name);
     struct get_wishes wishes;
-    struct operation operation;
-    if (vhost == NULL || vhost_queue(vhost, name) == NULL)
+    if (vhost == NULL)
         return outcome_not_found(outcome);
-    if (!read_wishes(outcome, &wishes))
+    if (queue == NULL) {
+        (void)operate_refuse(outcome, 404, "not_found",
+                             "NOT_FOUND - no queue '%.*s' in vhost '%.*s'", SLICE_ARGS(name),
+                             SLICE_ARGS(vhost->name));
         return 0;
-    if (!operation_begin(&operation, engine, request->user->name, vhost)) {
+    }
+    if (!read_wishes(outcome, &wishes) || waits(request, queue, wishes.count))
+        return 0;
+    struct got *got = mem_zalloc(sizeof *got);
+    got->wishes = wishes;
+    if (!operation_begin(&got->operation, engine, request->user->name, vhost)) {
+        mem_free(got);
         (void)operate_refuse(outcome, 401, "not_authorised", "Login failed");
         return 0;
     }
-    const struct method get = {.id = METHOD_BASIC_GET, .basic_get = {.queue = name}};
-    bool is_applied = true;
-    for (uint64_t got = 0; got < wishes.count && is_applied; got++) {
-        is_applied = operation_apply(&operation, &get);
-        if (operation.message_count == got)
-            break; /* empty, or the next is not in memory: what is there is the answer */
-    }
-    if (is_applied)
-        settle(&operation, &wishes);
-    if (operation.failed)
-        operate_refused(outcome, &operation);
-    else
-        write_messages(outcome, &operation, &wishes);
-    operation_end(&operation);
-    operation_fini(&operation);
+    outcome->result = got;
+    outcome->write = write_messages;
+    outcome->free_result = free_got;
+    get_and_settle(outcome, got, name);
+    operation_end(&got->operation);
     return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "mgmt/api/node_stats.h"
 
 #include <dirent.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
 
@@ -31,7 +32,28 @@ static void read_disk(const struct settings *settings, struct node_stats *stats)
                             : settings->disk_free_limit_absolute;
 }
 
-struct node_stats node_stats_read(const struct management *management)
+static uint64_t read_number(const char *path)
+{
+    unsigned long long number = 0;
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return 0;
+    if (fscanf(file, "%llu", &number) != 1)
+        number = 0;
+    fclose(file);
+    return number;
+}
+
+/* As many as the user may have, and the system. */
+static uint64_t threads_limit(void)
+{
+    struct rlimit limit;
+    uint64_t system = read_number("/proc/sys/kernel/threads-max");
+    return getrlimit(RLIMIT_NPROC, &limit) == 0 && limit.rlim_cur < system ? limit.rlim_cur
+                                                                           : system;
+}
+
+static struct node_stats read_stats(const struct management *management)
 {
     const struct settings *settings = management->view->settings;
     struct node_stats stats = {
@@ -39,8 +61,8 @@ struct node_stats node_stats_read(const struct management *management)
         .memory_limit = memory_limit_bytes(settings),
         .fd_used = count_entries("/proc/self/fd"),
         .threads = count_entries("/proc/self/task"),
+        .threads_total = threads_limit(),
         .processors = uv_available_parallelism(),
-        .uptime_ms = (uv_hrtime() - management->started_ns) / 1000000,
     };
     struct rlimit limit;
     struct rusage usage;
@@ -50,4 +72,32 @@ struct node_stats node_stats_read(const struct management *management)
         stats.context_switches = (uint64_t)(usage.ru_nvcsw + usage.ru_nivcsw);
     read_disk(settings, &stats);
     return stats;
+}
+
+void node_stats_take(void *context)
+{
+    struct management *management = context;
+    struct snapshot *snapshot = &management->collector.snapshot;
+    const struct node_counters *counters = &management->collector.counters;
+    management->node_stats = read_stats(management);
+    const struct node_stats *stats = &management->node_stats;
+    const uint64_t values[NODE_COLUMNS] = {
+        [NODE_MEMORY] = stats->memory_used,
+        [NODE_DISK_FREE] = stats->disk_free,
+        [NODE_DESCRIPTORS] = stats->fd_used,
+        [NODE_SOCKETS] = snapshot->tables[REGISTRY_SESSION].count,
+        [NODE_THREADS] = stats->threads,
+        [NODE_CONTEXT_SWITCHES] = stats->context_switches,
+        [NODE_READS] = counters->keeper.reads,
+        [NODE_READ_BYTES] = counters->keeper.bytes_read,
+        [NODE_READ_NS] = counters->keeper.read_ns,
+        [NODE_WRITES] = counters->log.writes,
+        [NODE_WRITE_BYTES] = counters->log.bytes,
+        [NODE_WRITE_NS] = counters->log.write_ns,
+        [NODE_SYNCS] = counters->log.syncs,
+        [NODE_SYNC_NS] = counters->log.sync_ns,
+        [NODE_MESSAGES_READ] = counters->keeper.messages_read,
+        [NODE_MESSAGES_WRITTEN] = counters->messages,
+    };
+    series_set(snapshot->node, values, collector_wall_ms());
 }

@@ -13,11 +13,11 @@ struct management;
 struct node_stats {
     uint64_t fd_total, fd_used;
     uint64_t memory_used, memory_limit, disk_free, disk_limit; /* bytes */
-    uint64_t threads, processors, context_switches;
-    uint64_t uptime_ms;
+    uint64_t threads, threads_total, processors, context_switches;
 };
 
-/* What cannot be read is 0. */
-struct node_stats node_stats_read(const struct management *management);
+/* Reads what the node uses, into management->node_stats, and what it did, and has both be columns
+ * of the snapshot's series. What cannot be read is 0. When a sweep ends. */
+void node_stats_take(void *management);
 
 #endif

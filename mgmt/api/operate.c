@@ -31,6 +31,35 @@ bool operate_refuse(struct outcome *outcome, unsigned status, const char *error,
     return false;
 }
 
+bool operate_refuse_value(struct outcome *outcome, const char *problem, const json_t *value)
+{
+    outcome->status = 400;
+    outcome->error = "bad_request";
+    outcome->reason = json_pack("[s, o]", problem, json_deep_copy(value));
+    return false;
+}
+
+struct slice operate_text(const struct outcome *outcome, const char *name)
+{
+    const json_t *value = json_object_get(outcome->document, name);
+    return json_is_string(value) ? slice_of(json_string_value(value), json_string_length(value))
+                                 : SLICE_EMPTY;
+}
+
+bool operate_count(const struct outcome *outcome, const char *name, uint64_t *number)
+{
+    const json_t *value = json_object_get(outcome->document, name);
+    if (json_is_integer(value) && json_integer_value(value) >= 0) {
+        *number = (uint64_t)json_integer_value(value);
+        return true;
+    }
+    char *end;
+    if (!json_is_string(value) || json_string_length(value) == 0)
+        return false;
+    *number = strtoull(json_string_value(value), &end, 10);
+    return *end == '\0';
+}
+
 /* The text behind "PRECONDITION_FAILED - ". */
 static struct slice explanation(const struct reply_error *error)
 {

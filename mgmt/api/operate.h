@@ -13,9 +13,19 @@ void operate_ask(struct api_request *request,
                  uint64_t (*work)(struct api_request *request, struct engine *engine,
                                   struct outcome *outcome));
 
+/* The document's member NAME when it is a string, else nothing. */
+struct slice operate_text(const struct outcome *outcome, const char *name);
+
+/* The document's member NAME when it is a number from 0 on, which may come as a string:
+ * rabbitmqadmin sends them so. */
+bool operate_count(const struct outcome *outcome, const char *name, uint64_t *number);
+
 /* Says no; always false. */
 bool operate_refuse(struct outcome *outcome, unsigned status, const char *error, const char *format,
                     ...) __attribute__((format(printf, 4, 5)));
+
+/* Says 400 with [PROBLEM, VALUE] as the reason, as Erlang's {problem, Value}; always false. */
+bool operate_refuse_value(struct outcome *outcome, const char *problem, const json_t *value);
 
 /* What the operation was refused with, as RabbitMQ's API says it. */
 void operate_refused(struct outcome *outcome, const struct operation *operation);

@@ -2,11 +2,15 @@
 #include "mgmt/api/outcome.h"
 
 #include "exchange/vhost.h"
+#include "mgmt/api/json_sort.h"
+#include "mgmt/management.h"
 #include "server/base/mem.h"
 
 static void outcome_free(void *state)
 {
     struct outcome *outcome = state;
+    if (outcome->result != NULL)
+        outcome->free_result(outcome->result);
     buf_fini(&outcome->body);
     buf_fini(&outcome->input);
     json_decref(outcome->document);
@@ -28,17 +32,34 @@ static uint64_t work(struct api_request *request, struct engine *engine)
     return outcome->work(request, engine, outcome);
 }
 
+/* Puts a list in the order that the query asks for. */
+static void sort(struct api_request *request, struct outcome *outcome)
+{
+    struct slice column;
+    if (http_request_parameter(request->http, "sort", &column) && column.size > 0)
+        json_sort(&outcome->body, column, api_flag(request, "sort_reverse"));
+}
+
 static void done(struct api_request *request)
 {
     struct outcome *outcome = request->state;
+    if (outcome->is_unfinished && !request->management->is_stopping) {
+        outcome->is_unfinished = false;
+        api_ask(request, work, done);
+        return;
+    }
     CHECK(outcome->status != 0);
+    if (outcome->status == 200)
+        sort(request, outcome);
+    if (outcome->write != NULL && outcome->status == 200)
+        outcome->write(outcome);
     struct slice reason = buf_slice(&outcome->body);
     if (outcome->status == 200 || outcome->status == 503)
         api_reply_json_as(request, outcome->status, &outcome->body);
     else if (outcome->reason != NULL)
-        api_reply_value_as(request, outcome->status,
-                           json_pack("{s:s, s:O}", "error", outcome->error, "reason",
-                                     outcome->reason));
+        api_reply_value_as(
+            request, outcome->status,
+            json_pack("{s:s, s:O}", "error", outcome->error, "reason", outcome->reason));
     else if (outcome->error != NULL)
         api_refuse(request, outcome->status, outcome->error, "%.*s", SLICE_ARGS(reason));
     else if (outcome->status == 404)

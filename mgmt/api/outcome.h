@@ -18,6 +18,10 @@ struct outcome {
     json_t *document;            /* the work's, or NULL */
     json_t *reason;              /* of a refusal, where it is no text; or NULL */
     struct json_columns columns; /* what the query asks for */
+    bool is_unfinished;          /* the work is to be called again when what it did is durable */
+    void *result;                /* what WRITE writes, and then FREE_RESULT frees; or NULL */
+    void (*write)(struct outcome *outcome); /* the body, on management's thread; or NULL */
+    void (*free_result)(void *result);
     uint64_t (*work)(struct api_request *request, struct engine *engine, struct outcome *outcome);
 };
 

@@ -8,8 +8,8 @@
 
 /* --- consumers ------------------------------------------------------------------------------- */
 
-static void put_channel_details(struct listing *listing, struct json_writer *writer,
-                                const struct row *channel)
+void rows_put_channel_details(struct listing *listing, struct json_writer *writer,
+                              const struct row *channel)
 {
     struct slice name = channel->of->text[TEXT_NAME];
     struct listing_ends ends = listing_ends_of(name);
@@ -31,7 +31,7 @@ void rows_write_consumer(struct listing *listing, struct json_writer *writer, co
     json_put_bool(writer, "ack_required", (row->is.flags & CAME_NO_ACK) == 0);
     json_put_bool(writer, "active", true);
     json_put_text(writer, "activity_status", "up");
-    put_channel_details(listing, writer, row->of);
+    rows_put_channel_details(listing, writer, row->of);
     json_put_string(writer, "consumer_tag", row->text[TEXT_NAME]);
     json_put_bool(writer, "exclusive", (row->is.flags & CAME_EXCLUSIVE) != 0);
     json_put_uint(writer, "prefetch_count", row->is.prefetch);
@@ -55,7 +55,7 @@ void rows_put_consumers(struct listing *listing, struct json_writer *writer,
 
 static void reply_consumers(struct listing *listing)
 {
-    rows_reply_of_vhost(listing, REGISTRY_CONSUMER, rows_write_consumer);
+    rows_reply_of_clients(listing, REGISTRY_CONSUMER, rows_write_consumer);
 }
 
 void api_get_consumers(struct api_request *request)
@@ -82,7 +82,7 @@ static void put_identity(struct listing *listing, struct json_writer *writer, co
     json_put_bool(writer, "exclusive", (row->is.flags & CAME_EXCLUSIVE) != 0);
     json_put_string(writer, "name", row->text[TEXT_NAME]);
     json_put_string(writer, "node", listing_node(listing));
-    json_put_text(writer, "state", row->queue.is_paused ? "paused" : "running");
+    json_put_text(writer, "state", (row->is.flags & CAME_PAUSED) != 0 ? "paused" : "running");
     json_put_string(writer, "type", type_of(row));
     json_put_string(writer, "vhost", row->vhost->text[TEXT_NAME]);
 }
@@ -122,13 +122,18 @@ static void put_owner(struct json_writer *writer, const struct row *session)
 static void put_state(struct listing *listing, struct json_writer *writer, const struct row *row)
 {
     const struct fact_queue *now = &row->queue;
-    double utilisation = now->consumers > 0 ? (double)row->utilisation : 0;
+    double utilisation = now->consumers > 0 ? queue_utilisation(row, listing->now_ms) : 0;
     json_put_real(writer, "consumer_capacity", utilisation);
     json_put_real(writer, "consumer_utilisation", utilisation);
     json_put_uint(writer, "consumers", now->consumers);
     json_put_table(writer, "effective_policy_definition", row->text[TEXT_DEFINITION]);
-    json_put_null(writer, "exclusive_consumer_tag");
-    json_put_null(writer, "head_message_timestamp");
+    listing_put_text_or_null(
+        writer, "exclusive_consumer_tag",
+        row->exclusive_consumer != NULL ? row->exclusive_consumer->text[TEXT_NAME] : SLICE_EMPTY);
+    if (now->head_timestamp != 0)
+        json_put_uint(writer, "head_message_timestamp", now->head_timestamp);
+    else
+        json_put_null(writer, "head_message_timestamp");
     if (row->changed_wall_ms + 2 * COLLECTOR_IDLE_MS < listing->now_ms)
         listing_put_time(writer, "idle_since", row->changed_wall_ms);
     json_put_uint(writer, "memory", now->memory_bytes);
@@ -157,10 +162,7 @@ void rows_write_queue(struct listing *listing, struct json_writer *writer, const
     }
     if (listing->is_detail) {
         rows_put_consumers(listing, writer, row);
-        (void)json_put_array(writer, "deliveries");
-        json_write_array_end(writer);
-        (void)json_put_array(writer, "incoming");
-        json_write_array_end(writer);
+        partners_put_of_queue(listing, writer, row);
     }
     json_write_object_end(writer);
 }

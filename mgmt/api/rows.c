@@ -124,10 +124,7 @@ void rows_write_exchange(struct listing *listing, struct json_writer *writer, co
         json_put_text(writer, "user_who_performed_action", "rmq-internal");
     json_put_string(writer, "vhost", row->vhost->text[TEXT_NAME]);
     if (listing->is_detail) {
-        (void)json_put_array(writer, "incoming");
-        json_write_array_end(writer);
-        (void)json_put_array(writer, "outgoing");
-        json_write_array_end(writer);
+        partners_put_of_exchange(listing, writer, row);
     }
     json_write_object_end(writer);
 }
@@ -172,18 +169,26 @@ static const char *mechanism_of(const struct row *row)
                                                          : "PLAIN";
 }
 
-/* RabbitMQ has null in lists where it has "" in a single object. */
+/* Of what there is not, RabbitMQ has null in lists and "" in a single object. */
 static void put_tls(struct listing *listing, struct json_writer *writer, const struct row *row)
 {
-    static const char *const names[] = {
-        "peer_cert_issuer", "peer_cert_subject", "peer_cert_validity", "ssl_cipher",
-        "ssl_hash",         "ssl_key_exchange",  "ssl_protocol"};
+    static const struct tls_description none;
+    const struct tls_description *tls = row->tls != NULL ? row->tls : &none;
+    const struct {
+        const char *name, *text;
+    } members[] = {{"peer_cert_issuer", tls->peer_issuer},
+                   {"peer_cert_subject", tls->peer_subject},
+                   {"peer_cert_validity", tls->peer_validity},
+                   {"ssl_cipher", tls->cipher},
+                   {"ssl_hash", tls->hash},
+                   {"ssl_key_exchange", tls->key_exchange},
+                   {"ssl_protocol", tls->protocol}};
     json_put_bool(writer, "ssl", row->socket.is_tls);
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (listing->is_detail)
-            json_put_text(writer, names[i], "");
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
+        if (members[i].text[0] != '\0' || listing->is_detail)
+            json_put_text(writer, members[i].name, members[i].text);
         else
-            json_put_null(writer, names[i]);
+            json_put_null(writer, members[i].name);
 }
 
 static void put_socket(struct listing *listing, struct json_writer *writer, const struct row *row)
@@ -229,10 +234,17 @@ void rows_write_session(struct listing *listing, struct json_writer *writer, con
     json_write_object_end(writer);
 }
 
-/* A user without the tag monitoring sees its own connections, and those alone. */
-static bool is_own(const struct listing *listing, const struct row *row)
+/* The connection of a connection, channel or consumer; NULL when that is gone. */
+static const struct row *session_of(const struct row *row)
 {
-    const struct row *session = row->is.registry == REGISTRY_SESSION ? row : row->of;
+    while (row != NULL && row->is.registry != REGISTRY_SESSION)
+        row = row->of;
+    return row;
+}
+
+bool rows_is_own(const struct listing *listing, const struct row *row)
+{
+    const struct row *session = session_of(row);
     const struct api_user *user = listing->request->user;
     return session != NULL &&
            (api_user_is_monitoring(user) || slice_equal(session->text[TEXT_USER], user->name));
@@ -242,9 +254,9 @@ static bool is_own(const struct listing *listing, const struct row *row)
 static bool is_asked_for(const struct listing *listing, const struct row *row, const void *context)
 {
     const struct api_request *request = listing->request;
-    const struct row *session = row->is.registry == REGISTRY_SESSION ? row : row->of;
+    const struct row *session = session_of(row);
     (void)context;
-    if (!is_own(listing, row))
+    if (!rows_is_own(listing, row))
         return false;
     return (route_argument(request->route, "vhost") < 0 ||
             slice_equal(row->vhost->text[TEXT_NAME], api_argument(request, "vhost"))) &&
@@ -254,8 +266,7 @@ static bool is_asked_for(const struct listing *listing, const struct row *row, c
             slice_equal(session->text[TEXT_NAME], api_argument(request, "connection")));
 }
 
-/* 404 for a {vhost} or {connection} that is not there; then the table. */
-static void reply_asked_for(struct listing *listing, enum registry_kind kind, listing_writer write)
+void rows_reply_of_clients(struct listing *listing, enum registry_kind kind, listing_writer write)
 {
     const struct api_request *request = listing->request;
     bool is_there = (route_argument(request->route, "vhost") < 0 ||
@@ -271,7 +282,7 @@ static void reply_asked_for(struct listing *listing, enum registry_kind kind, li
 
 static void reply_connections(struct listing *listing)
 {
-    reply_asked_for(listing, REGISTRY_SESSION, rows_write_session);
+    rows_reply_of_clients(listing, REGISTRY_SESSION, rows_write_session);
 }
 
 void api_get_connections(struct api_request *request)
@@ -283,7 +294,7 @@ static void reply_connection(struct listing *listing)
 {
     const struct row *row = snapshot_session(listing->snapshot,
                                              api_argument(listing->request, "connection"));
-    if (row != NULL && !is_own(listing, row))
+    if (row != NULL && !rows_is_own(listing, row))
         api_refuse_not_authorised(listing->request, "User not authorised to access object");
     else
         listing_reply_row(listing, row, rows_write_session);
@@ -317,10 +328,9 @@ static void put_connection_details(struct json_writer *writer, struct slice name
 /* What a channel that never published, or never delivered, counts is left out, as by RabbitMQ. */
 static uint32_t traffic_of(const struct series *series)
 {
-    const uint32_t publishes = 1u << TRAFFIC_PUBLISH | 1u << TRAFFIC_CONFIRM |
-                               1u << TRAFFIC_RETURN | 1u << TRAFFIC_DROP;
     bool delivers = series->values[COLUMN_DELIVER_GET] + series->values[TRAFFIC_GET_EMPTY] > 0;
-    return (series->values[TRAFFIC_PUBLISH] > 0 ? publishes : 0) | (delivers ? ~publishes : 0);
+    return (series->values[TRAFFIC_PUBLISH] > 0 ? PUBLISHERS_TRAFFIC : 0) |
+           (delivers ? ~PUBLISHERS_TRAFFIC : 0);
 }
 
 static void put_channel_state(struct json_writer *writer, const struct fact_channel *now)
@@ -356,17 +366,14 @@ void rows_write_channel(struct listing *listing, struct json_writer *writer, con
     json_put_string(writer, "vhost", row->vhost->text[TEXT_NAME]);
     if (listing->is_detail) {
         rows_put_consumers(listing, writer, row);
-        (void)json_put_array(writer, "deliveries");
-        json_write_array_end(writer);
-        (void)json_put_array(writer, "publishes");
-        json_write_array_end(writer);
+        partners_put_of_channel(listing, writer, row);
     }
     json_write_object_end(writer);
 }
 
 static void reply_channels(struct listing *listing)
 {
-    reply_asked_for(listing, REGISTRY_CHANNEL, rows_write_channel);
+    rows_reply_of_clients(listing, REGISTRY_CHANNEL, rows_write_channel);
 }
 
 void api_get_channels(struct api_request *request)
@@ -397,7 +404,7 @@ static const struct row *find_channel(const struct listing *listing, struct slic
 static void reply_channel(struct listing *listing)
 {
     const struct row *row = find_channel(listing, api_argument(listing->request, "channel"));
-    if (row != NULL && !is_own(listing, row))
+    if (row != NULL && !rows_is_own(listing, row))
         api_refuse_not_authorised(listing->request, "User not authorised to access object");
     else
         listing_reply_row(listing, row, rows_write_channel);

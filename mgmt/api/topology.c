@@ -13,13 +13,13 @@
 
 /* --- what the body says ---------------------------------------------------------------------- */
 
-/* A boolean member; TEXT for a string, as rabbitmqadmin sends them, is taken, too. False: the
- * outcome is a refusal. */
-static bool read_flag(struct outcome *outcome, const char *name, bool otherwise, bool *flag)
+/* A boolean member, false when it is not there; as text, which rabbitmqadmin sends, it is taken,
+ * too. False: the outcome is a refusal. */
+static bool read_flag(struct outcome *outcome, const char *name, bool *flag)
 {
     const json_t *value = json_object_get(outcome->document, name);
-    *flag = otherwise;
-    if (value == NULL || json_is_null(value))
+    *flag = false;
+    if (value == NULL)
         return true;
     if (json_is_boolean(value))
         *flag = json_is_true(value);
@@ -28,7 +28,7 @@ static bool read_flag(struct outcome *outcome, const char *name, bool otherwise,
     else if (json_is_string(value) && strcmp(json_string_value(value), "false") == 0)
         *flag = false;
     else
-        return operate_refuse(outcome, 400, "bad_request", "not_boolean: %s", name);
+        return operate_refuse_value(outcome, "not_boolean", value);
     return true;
 }
 
@@ -69,8 +69,8 @@ static uint64_t put_queue(struct api_request *request, struct engine *engine,
     struct vhost *vhost = outcome_vhost(request, engine);
     if (vhost == NULL)
         return outcome_no_vhost(outcome);
-    if (!read_flag(outcome, "durable", true, &method.queue_declare.durable) ||
-        !read_flag(outcome, "auto_delete", false, &method.queue_declare.auto_delete) ||
+    if (!read_flag(outcome, "durable", &method.queue_declare.durable) ||
+        !read_flag(outcome, "auto_delete", &method.queue_declare.auto_delete) ||
         !read_arguments(outcome, &method.queue_declare.arguments))
         return 0;
     bool is_there = vhost_queue(vhost, name) != NULL;
@@ -133,9 +133,9 @@ static uint64_t put_exchange(struct api_request *request, struct engine *engine,
     if (vhost == NULL)
         return outcome_no_vhost(outcome);
     if (!read_text(outcome, "type", SLICE_LITERAL("direct"), &method.exchange_declare.type) ||
-        !read_flag(outcome, "durable", true, &method.exchange_declare.durable) ||
-        !read_flag(outcome, "auto_delete", false, &method.exchange_declare.auto_delete) ||
-        !read_flag(outcome, "internal", false, &method.exchange_declare.internal) ||
+        !read_flag(outcome, "durable", &method.exchange_declare.durable) ||
+        !read_flag(outcome, "auto_delete", &method.exchange_declare.auto_delete) ||
+        !read_flag(outcome, "internal", &method.exchange_declare.internal) ||
         !read_arguments(outcome, &method.exchange_declare.arguments))
         return 0;
     if (exchange_type_find(method.exchange_declare.type) == NULL) {

@@ -26,8 +26,8 @@ static void write_user(struct json_writer *writer, const struct user *user)
         if (user->connections_max != LIMIT_UNSET &&
             json_write_key(writer, SLICE_LITERAL("max-connections")))
             json_write_int(writer, user->connections_max);
-        json_write_object_end(writer);
     }
+    json_write_object_end(writer);
     json_write_object_end(writer);
 }
 

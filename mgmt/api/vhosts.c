@@ -20,13 +20,17 @@ static const char *read_metadata(const json_t *body, struct vhost_metadata *meta
     }
     if (tag_list != NULL && !accounts_read_tags(tag_list, tags))
         return "tags should be a list of strings, or a string with commas";
-    if (tracing != NULL && !json_is_boolean(tracing))
+    bool is_traced = json_is_true(tracing);
+    if (json_is_string(tracing)) /* rabbitmqadmin sends text */
+        is_traced = strcmp(json_string_value(tracing), "true") == 0;
+    if (tracing != NULL && !json_is_boolean(tracing) && !is_traced &&
+        (!json_is_string(tracing) || strcmp(json_string_value(tracing), "false") != 0))
         return "tracing should be true or false";
     *metadata = (struct vhost_metadata){
         .description = accounts_string(body, "description"),
         .default_queue_type = accounts_string(body, "default_queue_type"),
         .tags = buf_slice(tags),
-        .tracing = json_is_true(tracing)};
+        .tracing = is_traced};
     if (slice_equal(metadata->default_queue_type, SLICE_LITERAL("undefined")))
         metadata->default_queue_type = SLICE_EMPTY; /* as RabbitMQ writes that */
     return NULL;

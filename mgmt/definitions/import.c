@@ -211,6 +211,10 @@ static void do_section(struct import *import, const struct section *section, con
 
 static void forget_announced(struct import *import)
 {
+    uint32_t at = 0;
+    for (void *one; (one = map_next(&import->queue_counts, &at)) != NULL;)
+        mem_free(one);
+    map_fini(&import->queue_counts);
     for (unsigned kind = 0; kind < IMPORT_KINDS; kind++) {
         uint32_t position = 0;
         for (void *one; (one = map_next(&import->announced[kind], &position)) != NULL;)

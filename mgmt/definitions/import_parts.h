@@ -11,7 +11,14 @@
 #include "mgmt/definitions/import.h"
 #include "server/base/map.h"
 
-enum import_kind { IMPORT_USERS, IMPORT_VHOSTS, IMPORT_EXCHANGES, IMPORT_QUEUES, IMPORT_KINDS };
+enum import_kind {
+    IMPORT_USERS,
+    IMPORT_VHOSTS,
+    IMPORT_EXCHANGES,
+    IMPORT_LIMITS, /* of the virtual host, with no name: the value */
+    IMPORT_QUEUES,
+    IMPORT_KINDS
+};
 
 struct import {
     struct engine *engine;
@@ -20,6 +27,7 @@ struct import {
     const char *section;                /* of the document: "queues" */
     size_t index;                       /* of the item in it */
     struct map announced[IMPORT_KINDS]; /* struct announcement: what the document has of these */
+    struct map queue_counts;            /* struct queue_count: how many will be new, by vhost */
     struct definitions_result *result;
 };
 
@@ -28,6 +36,13 @@ struct announcement {
     const json_t *item;
     size_t key_bytes;
     uint8_t key[];
+};
+
+/* Counts queues that an import adds to a virtual host. */
+struct queue_count {
+    uint32_t count;
+    size_t key_bytes;
+    uint8_t key[]; /* the virtual host's name */
 };
 
 void import_users(struct import *import, const json_t *item);

@@ -60,6 +60,9 @@ void import_parameters(struct import *import, const json_t *item)
         if (import_table(import, item, "value", &fields))
             set_policy(import, POLICY_OPERATORS, item, name, buf_slice(&fields));
     } else if (good && slice_equal(component, SLICE_LITERAL("vhost-limits"))) {
+        if (!import->is_applying)
+            (void)import_announce(import, IMPORT_LIMITS, vhost, SLICE_EMPTY,
+                                  json_object_get(item, "value"));
         import_vhost_limits(import, vhost, json_object_get(item, "value"));
     } else if (good) {
         import_problem(import, "Validation failed\n\ncomponent %.*s not found\n",

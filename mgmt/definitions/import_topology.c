@@ -3,12 +3,15 @@
  * Exchanges, queues and bindings. Names with the prefix "amq." are the broker's; RabbitMQ passes
  * over them, and so does this.
  */
+#include <inttypes.h>
+
 #include "exchange/arguments.h"
 #include "exchange/binding.h"
 #include "exchange/engine.h"
 #include "exchange/queue.h"
 #include "exchange/vhost.h"
 #include "mgmt/definitions/import_parts.h"
+#include "server/base/mem.h"
 
 #define NAME_MAX_BYTES 255
 
@@ -120,6 +123,40 @@ static bool read_queue(struct import *import, const json_t *item, struct queue_s
     return good;
 }
 
+/* How many queues VHOST may have once the document is applied; negative: any number. */
+static int64_t queue_limit(const struct import *import, struct slice vhost)
+{
+    const json_t *limits = import_announced(import, IMPORT_LIMITS, vhost, SLICE_EMPTY);
+    const json_t *limit = json_object_get(limits, "max-queues");
+    const struct vhost *present = present_vhost(import, vhost);
+    if (json_is_integer(limit))
+        return json_integer_value(limit);
+    return present == NULL ? -1 : present->queues_max;
+}
+
+/* Counts a queue, if it will be new, and says when it is one too many. */
+static void check_queue_limit(struct import *import, struct slice vhost, struct slice name)
+{
+    struct vhost *present = map_get(&import->engine->vhosts, vhost);
+    struct queue_count *added = map_get(&import->queue_counts, vhost);
+    int64_t limit = queue_limit(import, vhost);
+    if (limit < 0 || (present != NULL && vhost_queue(present, name) != NULL))
+        return;
+    if (added == NULL) {
+        added = mem_alloc(sizeof *added + vhost.size);
+        *added = (struct queue_count){.key_bytes = vhost.size};
+        if (vhost.size > 0)
+            memcpy(added->key, vhost.data, vhost.size);
+        map_add(&import->queue_counts, slice_of(added->key, vhost.size), added);
+    }
+    added->count++;
+    if ((present == NULL ? 0 : present->queues.count) + (uint64_t)added->count > (uint64_t)limit)
+        import_problem(import,
+                       "cannot declare queue '%.*s': queue limit in vhost '%.*s' (%" PRId64
+                       ") is reached",
+                       SLICE_ARGS(name), SLICE_ARGS(vhost), limit);
+}
+
 static void check_queue(struct import *import, const json_t *item, struct slice vhost,
                         const struct queue_spec *spec)
 {
@@ -128,6 +165,7 @@ static void check_queue(struct import *import, const json_t *item, struct slice 
                               &error) < 0)
         problem_of_reply(import, &error);
     announce(import, IMPORT_QUEUES, vhost, spec->name, item);
+    check_queue_limit(import, vhost, spec->name);
 }
 
 void import_queues(struct import *import, const json_t *item)

@@ -7,6 +7,8 @@
 #include "server/connection.h"
 #include "server/worker.h"
 
+#define TLS_TOLD_AT_ONCE 64u /* connections whose TLS is described in a look */
+
 uint64_t collector_wall_ms(void)
 {
     uv_timeval64_t now;
@@ -29,6 +31,7 @@ static void tell_socket(const struct connection *connection, struct buf *facts)
         .channel_max = connection->channel_max,
         .heartbeat_s = connection->heartbeat_s,
         .mechanism = connection->mechanism,
+        .is_tls = connection->transport.tls != NULL,
         .is_blocked = connection->blocked,
         .is_closing = connection->phase >= CONNECTION_CLOSING,
     };
@@ -36,13 +39,36 @@ static void tell_socket(const struct connection *connection, struct buf *facts)
         fact_put(facts, FACT_SOCKET, &fact, sizeof fact);
 }
 
+static bool is_among(const struct connection *connection, struct slice connections)
+{
+    uintptr_t wanted = (uintptr_t)connection;
+    for (size_t at = 0; at < connections.size; at += sizeof wanted)
+        if (memcmp(connections.data + at, &wanted, sizeof wanted) == 0)
+            return true;
+    return false;
+}
+
+/* Once in a connection's life: it takes some time. */
+static void tell_tls(const struct connection *connection, struct buf *facts)
+{
+    struct fact_tls fact = {.connection = (uintptr_t)connection};
+    if (connection->phase >= CONNECTION_RUNNING &&
+        transport_describe_tls(&connection->transport, &fact.tls))
+        fact_put(facts, FACT_TLS, &fact, sizeof fact);
+}
+
 static void sockets_at_home(struct call *call);
 
 static void sockets_at_worker(struct call *call)
 {
     struct socket_collection *sockets = (struct socket_collection *)call;
-    list_for_each (node, &sockets->worker->connections)
-        tell_socket(LIST_ENTRY(node, struct connection, by_worker), &sockets->facts);
+    struct slice missing_tls = buf_slice(&sockets->missing_tls);
+    list_for_each (node, &sockets->worker->connections) {
+        const struct connection *connection = LIST_ENTRY(node, struct connection, by_worker);
+        tell_socket(connection, &sockets->facts);
+        if (connection->transport.tls != NULL && is_among(connection, missing_tls))
+            tell_tls(connection, &sockets->facts);
+    }
     call->run = sockets_at_home;
     loop_call(sockets->collector->loop, call);
 }
@@ -68,6 +94,8 @@ static void at_engine(struct call *call)
     if (collection->is_sweep)
         collection->is_sweep_over = watcher_sweep(watcher, &collection->position,
                                                   &collection->facts);
+    if (collection->is_sweep && collection->is_sweep_over && collection->collector->node != NULL)
+        node_count(collection->collector->node, &collection->counters);
     collection->engine_ns = worked_ns() - start;
     call->run = at_home;
     loop_call(collection->collector->loop, call);
@@ -109,10 +137,29 @@ static void end_sweep(struct collector *collector)
     uint64_t pause_ms = collector->sweep_engine_ns / 1000000 * COLLECTOR_SHARE;
     uint64_t interval_ms = is_asked ? COLLECTOR_ASKED_MS : COLLECTOR_IDLE_MS;
     collector->is_sweeping = false;
+    collector->counters = collector->collection.counters;
+    if (collector->on_sweep != NULL)
+        collector->on_sweep(collector->sweep_context);
     collector->last_sweep_engine_ns = collector->sweep_engine_ns;
     collector->next_sweep_ms = collector->sweep_began_ms +
                                (pause_ms > interval_ms ? pause_ms : interval_ms);
     snapshot_end_sweep(&collector->snapshot, collector->sweep_began_wall_ms, collector_wall_ms());
+}
+
+static void ask_workers(struct collector *collector)
+{
+    for (unsigned i = 0; i < collector->worker_count; i++) {
+        struct socket_collection *sockets = &collector->sockets[i];
+        if (sockets->is_under_way)
+            continue;
+        sockets->is_under_way = true;
+        snapshot_missing_tls(&collector->snapshot, &sockets->missing_tls);
+        if (sockets->missing_tls.size > TLS_TOLD_AT_ONCE * sizeof(uintptr_t))
+            sockets->missing_tls.size = TLS_TOLD_AT_ONCE * sizeof(uintptr_t);
+        collector->sockets_under_way++;
+        sockets->call.run = sockets_at_worker;
+        loop_call(&sockets->worker->loop, &sockets->call);
+    }
 }
 
 static void begin_sweep(struct collector *collector)
@@ -122,15 +169,7 @@ static void begin_sweep(struct collector *collector)
     collector->sweep_began_wall_ms = collector_wall_ms();
     collector->sweep_engine_ns = 0;
     collector->collection.position = (struct watcher_position){0};
-    for (unsigned i = 0; i < collector->worker_count; i++) {
-        struct socket_collection *sockets = &collector->sockets[i];
-        if (sockets->is_under_way)
-            continue;
-        sockets->is_under_way = true;
-        collector->sockets_under_way++;
-        sockets->call.run = sockets_at_worker;
-        loop_call(&sockets->worker->loop, &sockets->call);
-    }
+    ask_workers(collector);
 }
 
 /* Tells those who waited for what has just come; before the first sweep is complete, nobody. */
@@ -163,7 +202,12 @@ static void at_home(struct call *call)
         if (collection->is_sweep_over)
             end_sweep(collector);
     }
-    tell_waiting(collector);
+    collector->is_held = !collector->is_held && collector->snapshot.strangers > 0 &&
+                         !list_is_empty(&collector->waiting_now);
+    if (collector->is_held)
+        ask_workers(collector); /* what is asked for is to be whole; once, for they may not know */
+    else
+        tell_waiting(collector);
     if (collector->is_stopping)
         move_all(&collector->waiting_now, &collector->waiting);
     if (collector->is_stopping)
@@ -182,6 +226,10 @@ static void sockets_at_home(struct call *call)
     collector->sockets_under_way--;
     snapshot_take(&collector->snapshot, buf_slice(&sockets->facts), collector_wall_ms());
     sockets->facts.size = 0;
+    if (collector->is_held && collector->sockets_under_way == 0 && !collector->is_under_way) {
+        collector->is_held = false;
+        tell_waiting(collector);
+    }
     tell_when_idle(collector);
 }
 
@@ -271,8 +319,10 @@ void collector_stop(struct collector *collector, void (*on_idle)(void *context),
 void collector_free(struct collector *collector)
 {
     watcher_stop(&collector->watcher);
-    for (unsigned i = 0; i < collector->worker_count; i++)
+    for (unsigned i = 0; i < collector->worker_count; i++) {
         buf_fini(&collector->sockets[i].facts);
+        buf_fini(&collector->sockets[i].missing_tls);
+    }
     buf_fini(&collector->collection.facts);
     mem_free(collector->sockets);
     snapshot_fini(&collector->snapshot);

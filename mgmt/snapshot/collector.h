@@ -12,6 +12,7 @@
 #include "mgmt/snapshot/watcher.h"
 #include "server/base/list.h"
 #include "server/net/loop.h"
+#include "server/node.h"
 
 struct worker;
 
@@ -33,7 +34,8 @@ struct collection {
     struct buf facts;
     struct watcher_position position;
     bool is_sweep;      /* takes a slice of numbers */
-    bool is_sweep_over; /* it was the last */
+    bool is_sweep_over; /* it was the last; then these are fresh: */
+    struct node_counters counters;
     uint64_t engine_ns; /* that it took */
 };
 
@@ -43,6 +45,7 @@ struct socket_collection {
     struct collector *collector;
     struct worker *worker;
     struct buf facts;
+    struct buf missing_tls; /* connections that it is to say more of */
     bool is_under_way;
 };
 
@@ -53,8 +56,13 @@ struct collector {
     struct socket_collection *sockets;
     unsigned worker_count, sockets_under_way;
     struct collection collection;
+    struct node *node;               /* NULL: nobody counts */
+    struct node_counters counters;   /* the node's, as of the last sweep */
+    void (*on_sweep)(void *context); /* one is coming to its end; or NULL */
+    void *sweep_context;
     bool is_under_way;
     bool is_sweeping; /* a sweep has begun and has not come to its end */
+    bool is_held;     /* those who wait hear when the workers have told of new sessions */
     bool is_stopping;
     struct list waiting;     /* for a look that begins later than they asked */
     struct list waiting_now; /* for the one that is under way */
@@ -66,7 +74,8 @@ struct collector {
     void *idle_context;
 };
 
-/* Before any of the loops runs. What is named stays borrowed. */
+/* Before any of the loops runs. What is named stays borrowed; `node` and `on_sweep` may be set
+ * then. */
 void collector_start(struct collector *collector, struct loop *loop, struct loop *engine_loop,
                      struct engine *engine, struct worker *const *workers, unsigned worker_count);
 

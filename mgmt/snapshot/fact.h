@@ -10,6 +10,7 @@
 #include "exchange/counters.h"
 #include "exchange/registry.h"
 #include "exchange/traffic.h"
+#include "server/net/tls.h"
 
 enum fact_kind {
     FACT_CAME, /* struct fact_came, and its texts */
@@ -20,6 +21,7 @@ enum fact_kind {
     FACT_SESSION,
     FACT_CHANNEL,
     FACT_SOCKET,
+    FACT_TLS,
     FACT_ENGINE,
 };
 
@@ -37,6 +39,7 @@ enum came_flag {
     CAME_NO_ACK = 1 << 4,
     CAME_TO_QUEUE = 1 << 5, /* a binding; else to an exchange */
     CAME_TRACING = 1 << 6,
+    CAME_PAUSED = 1 << 7,
 };
 
 enum { CAME_TEXTS = 5 };
@@ -87,9 +90,9 @@ struct fact_queue {
     uint64_t persistent, persistent_bytes; /* of all */
     uint64_t memory_bytes;
     uint64_t first_position, next_position; /* of the first that is ready; equal: none is */
+    uint64_t head_timestamp; /* its property, when it is in memory and has one; else 0 */
     uint32_t consumers;
     bool is_able; /* a consumer could take a message now */
-    bool is_paused;
 };
 
 struct fact_session {
@@ -106,7 +109,8 @@ struct fact_channel {
     uint64_t unconfirmed;
     uint32_t unacked, consumers, uncommitted, acks_uncommitted;
     uint32_t prefetch, prefetch_global;
-    uint8_t mode; /* enum channel_mode */
+    uint8_t mode;                     /* enum channel_mode */
+    uint64_t published_to, took_from; /* ids, as in struct channel */
 };
 
 /* A connection's side at its worker. */
@@ -118,6 +122,13 @@ struct fact_socket {
     uint16_t channel_max, heartbeat_s;
     uint8_t mechanism; /* enum mechanism of connection.h */
     bool is_tls, is_blocked, is_closing;
+};
+
+/* What its TLS agreed on, told when it is asked for. */
+struct fact_tls {
+    struct fact_front fact;
+    uintptr_t connection;
+    struct tls_description tls;
 };
 
 struct fact_engine {

@@ -57,10 +57,14 @@ struct row {
     union {
         struct { /* queue */
             struct queue_ages ages;
-            float utilisation; /* of the time that a consumer could take a message: 0 to 1 */
+            const struct row *exclusive_consumer; /* or NULL */
+            double utilisation;                   /* queue_utilisation when it changed last */
         };
-        struct fact_socket socket; /* session */
-        struct {                   /* vhost */
+        struct { /* session */
+            struct fact_socket socket;
+            struct tls_description *tls; /* NULL: plain, or not known yet */
+        };
+        struct { /* vhost */
             uint64_t closed_recv_octets, closed_send_octets;
         };
     };

@@ -30,6 +30,25 @@ enum {
     CHURN_COLUMNS = 7,
     OVERVIEW_COLUMNS = COLUMN_CHURN + CHURN_COLUMNS,
 
+    /* The node: what it uses, and what it did. */
+    NODE_MEMORY = 0,
+    NODE_DISK_FREE,
+    NODE_DESCRIPTORS,
+    NODE_SOCKETS,
+    NODE_THREADS,
+    NODE_CONTEXT_SWITCHES,
+    NODE_READS,
+    NODE_READ_BYTES,
+    NODE_READ_NS,
+    NODE_WRITES,
+    NODE_WRITE_BYTES,
+    NODE_WRITE_NS,
+    NODE_SYNCS,
+    NODE_SYNC_NS,
+    NODE_MESSAGES_READ, /* from the log, and */
+    NODE_MESSAGES_WRITTEN,
+    NODE_COLUMNS,
+
     EXCHANGE_COLUMNS = 2, /* publish_in, publish_out */
     SESSION_COLUMNS = 2,  /* recv_oct, send_oct */
 };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mgmt/snapshot/snapshot.h"
 
+#include <math.h>
+
 #include "server/base/buf.h"
 #include "server/base/check.h"
 #include "server/base/mem.h"
@@ -13,6 +15,12 @@ static struct slice id_key(const uint64_t *id)
 static struct row *by_id(const struct snapshot *snapshot, enum registry_kind kind, uint64_t id)
 {
     return id == 0 ? NULL : map_get(&snapshot->tables[kind].by_id, id_key(&id));
+}
+
+const struct row *snapshot_row(const struct snapshot *snapshot, enum registry_kind kind,
+                               uint64_t id)
+{
+    return by_id(snapshot, kind, id);
 }
 
 /* --- names ----------------------------------------------------------------------------------- */
@@ -72,6 +80,8 @@ static void free_row(struct row *row)
 {
     series_free(row->series);
     mem_free((void *)row->key.data);
+    if (row->is.registry == REGISTRY_SESSION)
+        mem_free(row->tls);
     mem_free(row);
 }
 
@@ -163,6 +173,7 @@ static void take_came(struct snapshot *snapshot, const struct fact_came *came, u
         }
         table->rows[table->count++] = row;
         map_add(&table->by_id, id_key(&row->is.id), row);
+        snapshot->strangers += kind == REGISTRY_SESSION;
     } else { /* described anew */
         uint64_t since = row->is.wall_ms;
         unindex_row(snapshot, row);
@@ -173,6 +184,13 @@ static void take_came(struct snapshot *snapshot, const struct fact_came *came, u
     link_row(snapshot, row);
     set_texts(row, came, (const uint8_t *)(came + 1));
     index_row(snapshot, row);
+    if (kind == REGISTRY_CONSUMER && (came->flags & CAME_EXCLUSIVE) != 0 && row->to != NULL)
+        row->to->exclusive_consumer = row;
+}
+
+static bool is_stranger(const struct row *row)
+{
+    return row->is.registry == REGISTRY_SESSION && row->socket.connection == 0;
 }
 
 static void take_went(struct snapshot *snapshot, const struct fact_went *went)
@@ -184,10 +202,13 @@ static void take_went(struct snapshot *snapshot, const struct fact_went *went)
         return;
     snapshot->generation++;
     unindex_row(snapshot, row);
+    if (kind == REGISTRY_CONSUMER && row->to != NULL && row->to->exclusive_consumer == row)
+        row->to->exclusive_consumer = NULL;
     (void)map_remove(&table->by_id, id_key(&row->is.id));
     struct row *last = table->rows[--table->count];
     table->rows[row->at] = last;
     last->at = row->at;
+    snapshot->strangers -= is_stranger(row);
     if (kind == REGISTRY_SESSION && row->vhost != NULL) {
         row->vhost->closed_recv_octets += row->socket.recv_octets;
         row->vhost->closed_send_octets += row->socket.send_octets;
@@ -238,12 +259,20 @@ uint64_t queue_age_ms(const struct row *queue, uint64_t now_ms)
     return now_ms - ages->marks[0].at_ms;
 }
 
+double queue_utilisation(const struct row *queue, uint64_t now_ms)
+{
+    double able = queue->queue.is_able ? 1 : 0;
+    uint64_t passed_ms = now_ms > queue->changed_wall_ms ? now_ms - queue->changed_wall_ms : 0;
+    return able + (queue->utilisation - able) * exp2(-(double)passed_ms / UTILISATION_HALF_LIFE_MS);
+}
+
 static void take_queue(struct snapshot *snapshot, const struct fact_queue *fact, uint64_t now_ms)
 {
     struct row *row = by_id(snapshot, REGISTRY_QUEUE, fact->id);
     uint64_t values[QUEUE_COLUMNS];
     if (row == NULL)
         return;
+    row->utilisation = queue_utilisation(row, now_ms); /* with what was so until now */
     row->queue = *fact;
     set_traffic(values, &fact->traffic);
     values[COLUMN_READY] = fact->ready;
@@ -251,7 +280,6 @@ static void take_queue(struct snapshot *snapshot, const struct fact_queue *fact,
     values[COLUMN_MESSAGES] = fact->ready + fact->unacked;
     series_set(row->series, values, now_ms);
     mark_age(&row->ages, fact, now_ms);
-    row->utilisation += 0.25f * ((fact->is_able ? 1.0f : 0.0f) - row->utilisation);
     row->changed_wall_ms = now_ms;
 }
 
@@ -302,7 +330,28 @@ static void take_socket(struct snapshot *snapshot, const struct fact_socket *fac
     if (fact->recv_octets != row->socket.recv_octets ||
         fact->send_octets != row->socket.send_octets)
         series_set(row->series, (const uint64_t[]){fact->recv_octets, fact->send_octets}, now_ms);
+    snapshot->strangers -= is_stranger(row);
     row->socket = *fact;
+}
+
+static void take_tls(struct snapshot *snapshot, const struct fact_tls *fact)
+{
+    struct row *row = map_get(&snapshot->by_connection,
+                              slice_of(&fact->connection, sizeof fact->connection));
+    if (row == NULL || row->tls != NULL)
+        return;
+    row->tls = mem_alloc(sizeof *row->tls);
+    *row->tls = fact->tls;
+}
+
+void snapshot_missing_tls(const struct snapshot *snapshot, struct buf *connections)
+{
+    const struct table *sessions = &snapshot->tables[REGISTRY_SESSION];
+    connections->size = 0;
+    for (uint32_t i = 0; i < sessions->count; i++)
+        if (is_stranger(sessions->rows[i]) ||
+            (sessions->rows[i]->socket.is_tls && sessions->rows[i]->tls == NULL))
+            buf_bytes(connections, slice_of(&sessions->rows[i]->is.connection, sizeof(uintptr_t)));
 }
 
 void snapshot_take(struct snapshot *snapshot, struct slice facts, uint64_t now_ms)
@@ -336,6 +385,9 @@ void snapshot_take(struct snapshot *snapshot, struct slice facts, uint64_t now_m
             break;
         case FACT_SOCKET:
             take_socket(snapshot, whole, now_ms);
+            break;
+        case FACT_TLS:
+            take_tls(snapshot, whole);
             break;
         case FACT_ENGINE:
             snapshot->engine = *(const struct fact_engine *)whole;
@@ -420,6 +472,7 @@ static void sample(struct snapshot *snapshot, uint64_t now_ms)
 {
     snapshot->next_sample_ms = now_ms - now_ms % SAMPLE_MS + SAMPLE_MS;
     series_sample(snapshot->overview, now_ms);
+    series_sample(snapshot->node, now_ms);
     for (unsigned kind = 0; kind < REGISTRY_KIND_COUNT; kind++)
         for (uint32_t i = 0; i < snapshot->tables[kind].count; i++)
             if (snapshot->tables[kind].rows[i]->series != NULL)
@@ -446,6 +499,7 @@ void snapshot_init(struct snapshot *snapshot, uint64_t now_ms)
 {
     *snapshot = (struct snapshot){0};
     snapshot->overview = series_new(OVERVIEW_COLUMNS, true, now_ms);
+    snapshot->node = series_new(NODE_COLUMNS, true, now_ms);
     snapshot->next_sample_ms = now_ms - now_ms % SAMPLE_MS + SAMPLE_MS;
 }
 
@@ -461,4 +515,5 @@ void snapshot_fini(struct snapshot *snapshot)
     }
     map_fini(&snapshot->by_connection);
     series_free(snapshot->overview);
+    series_free(snapshot->node);
 }

@@ -6,6 +6,7 @@
 #include "exchange/binding.h"
 #include "exchange/channel.h"
 #include "exchange/consumer.h"
+#include "exchange/message.h"
 #include "exchange/queue.h"
 #include "exchange/session.h"
 #include "exchange/tx.h"
@@ -13,6 +14,9 @@
 #include "exchange/vhost.h"
 #include "mgmt/snapshot/row.h"
 #include "server/base/mem.h"
+
+/* Properties that hold nothing but their flags. */
+#define PROPERTY_FLAGS_BYTES 2
 
 #define OF(item, type) \
     ((const struct type *)(const void *)((const char *)(item)-offsetof(struct type, registered)))
@@ -73,7 +77,8 @@ static void describe_queue(const struct queue *queue, struct fact_came *came, st
     came->of_id = queue->owner != NULL ? queue->owner->registered.id : 0;
     came->flags = (queue->durable ? CAME_DURABLE : 0u) |
                   (queue->auto_delete ? CAME_AUTO_DELETE : 0u) |
-                  (queue->owner != NULL ? CAME_EXCLUSIVE : 0u);
+                  (queue->owner != NULL ? CAME_EXCLUSIVE : 0u) |
+                  (queue->is_paused ? CAME_PAUSED : 0u);
     policy_definition(queue->policies, definition);
     texts->of[TEXT_NAME] = queue->name;
     texts->of[TEXT_ARGUMENTS] = queue->arguments;
@@ -280,6 +285,21 @@ static uint64_t first_position(const struct queue *queue)
     return deque_first(&queue->ready, queue->next_position);
 }
 
+/* The timestamp of that message, if it has one and is in memory; or 0. */
+static uint64_t head_timestamp(const struct queue *queue)
+{
+    const struct deque_block *block = queue->ready.front.head;
+    const struct message *message = queue->returned.count > 0 ? queue->returned.entries[0].message
+                                    : block != NULL           ? block->messages[block->begin]
+                                                              : NULL;
+    struct properties properties;
+    if (message == NULL || message->properties_bytes <= PROPERTY_FLAGS_BYTES ||
+        properties_decode(message_properties(message), &properties) != METHOD_OK ||
+        (properties.flags & PROPERTY_TIMESTAMP) == 0)
+        return 0;
+    return properties.timestamp;
+}
+
 /* A count that may be too low for a while (queue_purge). */
 static uint64_t at_least_zero(uint64_t count)
 {
@@ -312,6 +332,7 @@ static void tell_queue(struct registered *item, struct buf *facts)
                         (in_memory + queue->unacked) * MESSAGE_BESIDE_BYTES,
         .first_position = first_position(queue),
         .next_position = queue->next_position,
+        .head_timestamp = head_timestamp(queue),
         .consumers = queue->consumer_count,
         .is_able = is_able,
     };
@@ -339,6 +360,8 @@ static void tell_channel(struct registered *item, struct buf *facts)
         .prefetch = channel->prefetch,
         .prefetch_global = channel->prefetch_global,
         .mode = (uint8_t)channel->mode,
+        .published_to = channel->published_to,
+        .took_from = channel->took_from,
     };
     if (channel->tx != NULL)
         tx_count(channel->tx, &fact.uncommitted, &fact.acks_uncommitted);
@@ -346,6 +369,7 @@ static void tell_channel(struct registered *item, struct buf *facts)
     seen = mix(mix(mix(seen, fact.unconfirmed), fact.unacked), fact.consumers);
     seen = mix(mix(seen, fact.uncommitted), fact.acks_uncommitted);
     seen = mix(mix(seen, fact.prefetch), fact.prefetch_global);
+    seen = mix(mix(seen, fact.published_to), fact.took_from);
     if (!is_told(item, seen))
         fact_put(facts, FACT_CHANNEL, &fact, sizeof fact);
 }

@@ -12,18 +12,48 @@ static void end_tick(struct loop *loop)
         loop->hooks.end_tick(loop->context);
 }
 
+/* An event has come: maybe the first of this tick. */
+static inline void begin_tick(struct loop *loop)
+{
+    if (loop->tick_began_ns == 0)
+        loop->tick_began_ns = uv_hrtime();
+}
+
+static void count_tick(struct loop *loop)
+{
+    if (loop->tick_began_ns == 0)
+        return;
+    uint64_t ns = uv_hrtime() - loop->tick_began_ns;
+    unsigned bucket = 0;
+    while (bucket < LOOP_TICK_BUCKETS - 1 && ns > LOOP_TICK_NS_FIRST << bucket)
+        bucket++;
+    loop->tick_began_ns = 0;
+    loop->counters.ticks++;
+    loop->counters.tick_ns += ns;
+    loop->counters.tick_times[bucket]++;
+}
+
+struct loop_counters loop_count(struct loop *loop)
+{
+    struct loop_counters counters = loop->counters;
+    loop->counters.inbox_depth = 0;
+    return counters;
+}
+
 static void on_check(uv_check_t *check)
 {
     struct loop *loop = check->data;
     if (list_is_empty(&loop->read_again))
         uv_idle_stop(&loop->again);
     end_tick(loop);
+    count_tick(loop);
 }
 
 /* Being started makes libuv poll without waiting. */
 static void on_idle(uv_idle_t *idle)
 {
     struct loop *loop = idle->data;
+    begin_tick(loop);
     struct list now;
     list_init(&now); /* who asks again while this goes on has its turn in the next tick */
     for (struct list_node *node; (node = list_pop(&loop->read_again)) != NULL;)
@@ -56,7 +86,9 @@ static bool take_parcels(struct loop *loop)
     bool stopping = loop->stopping;
     loop->inbox_first = loop->inbox_last = NULL;
     uv_mutex_unlock(&loop->inbox_lock);
+    uint64_t depth = 0;
     while (parcel != NULL) {
+        depth++;
         struct parcel *next = parcel->next;
         if (parcel->kind == PARCEL_CALL)
             ((struct call *)parcel)->run((struct call *)parcel);
@@ -64,12 +96,16 @@ static bool take_parcels(struct loop *loop)
             loop->hooks.on_parcel(loop->context, parcel);
         parcel = next;
     }
+    loop->counters.parcels += depth;
+    if (depth > loop->counters.inbox_depth)
+        loop->counters.inbox_depth = depth;
     return stopping;
 }
 
 static void on_wake(uv_async_t *wake)
 {
     struct loop *loop = wake->data;
+    begin_tick(loop);
     if (take_parcels(loop))
         uv_stop(&loop->uv);
 }
@@ -156,6 +192,7 @@ void loop_call(struct loop *loop, struct call *call)
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct watch *watch = (struct watch *)(void *)poll;
+    begin_tick(poll->loop->data);
     if (status < 0) {
         watch->events = 0; /* libuv has stopped to watch */
         events = WATCH_FAILED;

@@ -34,6 +34,19 @@ struct loop_hooks {
 
 #define LOOP_TIMER_MS 500
 
+/* Buckets of the histogram of ticks: the first's limit, each double the one before, and one for
+ * what is above all. */
+#define LOOP_TICK_NS_FIRST 8192u
+enum { LOOP_TICK_BUCKETS = 20 };
+
+/* What a loop counts of itself. A tick's time is from the first of its events on. */
+struct loop_counters {
+    uint64_t ticks, tick_ns;
+    uint64_t tick_times[LOOP_TICK_BUCKETS]; /* ticks by what each took */
+    uint64_t parcels;                       /* that came */
+    uint64_t inbox_depth;                   /* the most that waited at once, since loop_count */
+};
+
 struct loop {
     uv_loop_t uv;
     uv_check_t check;
@@ -45,6 +58,8 @@ struct loop {
     void *context;
     unsigned number;
     struct output_pool chunks;
+    uint64_t tick_began_ns; /* 0: nothing has happened since the last tick */
+    struct loop_counters counters;
     uint8_t *read_buffer;
     size_t read_buffer_bytes;
 
@@ -81,6 +96,9 @@ void loop_call(struct loop *loop, struct call *call);
 
 /* Has the next tick come at once instead of waiting for events; from end_tick. */
 void loop_again(struct loop *loop);
+
+/* What it counted so far; the depth begins anew. */
+struct loop_counters loop_count(struct loop *loop);
 
 /* Milliseconds since some start, as of this tick. */
 static inline uint64_t loop_now_ms(const struct loop *loop)

@@ -35,9 +35,11 @@ static void check_texts_end(const struct settings *settings)
 #define SETTINGS_CHECK_NONE(name)
 #define SETTINGS_CHECK_CHOICE(name)
 #define SETTINGS_CHECK_LEVEL(name)
-#define SETTINGS_CHECK_LISTENERS(name)                                CHECK(settings->name.count <= SETTINGS_LISTENERS_MAX);
-#define SETTINGS_CHECK_NAMES(name)                                    CHECK(settings->name.count <= SETTINGS_NAMES_MAX);
-#define SETTINGS_CHECK_TEXTS(name)                                    check_texts(&settings->name);
+
+#define SETTINGS_CHECK_LISTENERS(name) CHECK(settings->name.count <= SETTINGS_LISTENERS_MAX);
+#define SETTINGS_CHECK_NAMES(name)     CHECK(settings->name.count <= SETTINGS_NAMES_MAX);
+#define SETTINGS_CHECK_TEXTS(name)     check_texts(&settings->name);
+
 #define SETTING(name, key, type, initial, min, max, unit, when, help) SETTINGS_CHECK_##type(name)
 #include "server/settings.def"
 }

@@ -7,33 +7,16 @@
 
 import base64
 import hashlib
-import json
-import os
 import sys
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "wire"))
 
-import management  # noqa: E402
-from client import Client, Mismatch, here, plain, unique  # noqa: E402
+from answers import ANY, NOT_FOUND, bad, expect, play
 
-NOT_FOUND = {"error": "Object Not Found", "reason": "Not Found"}
+import management  # from test/wire, where answers has looked for it
+from client import Client, here, plain, unique
+
 ALL = {"configure": ".*", "write": ".*", "read": ".*"}
-ANY = object()
-
-
-def bad(reason):
-    return {"error": "bad_request", "reason": reason}
-
-
-def expect(status, body, method, path, sent=None, **login):
-    """The answer's status, and its body: JSON, or "" for none."""
-    got, text = management.ask(method, path, sent, **login)
-    answer = json.loads(text) if text else ""
-    if got != status or (body is not ANY and answer != body):
-        raise AssertionError(f"{method} {path} {sent!r}\n  got      {got} {text}\n"
-                             f"  expected {status} {body if body is not ANY else 'anything'}")
-    return answer
 
 
 def users_come_change_and_go():
@@ -266,19 +249,5 @@ TESTS = [
 ]
 
 
-def main():
-    failed = 0
-    for one in TESTS:
-        if sys.argv[1:] and one.__name__ not in sys.argv[1:]:
-            continue
-        try:
-            one()
-            print(f"ok - {one.__name__}", flush=True)
-        except (AssertionError, Mismatch) as why:
-            failed += 1
-            print(f"FAILED - {one.__name__}\n  {why}", flush=True)
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(play(TESTS))

@@ -9,43 +9,17 @@ import json
 import os
 import random
 import signal
-import socket
-import subprocess
 import sys
-import tempfile
 import time
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "wire"))
 
-import management  # noqa: E402
+from own_broker import OwnBroker
 
-START_LIMIT_S = 30
+import management  # from test/wire, where own_broker has looked for it
+
 LIVES = 6
 LISTS = ["users", "permissions", "topic-permissions", "vhost-limits", "user-limits"]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def start(server, folder):
-    management.PORT = free_port()
-    command = [server, "--port", str(free_port()), "--mgmt-port",
-               str(management.PORT), "--metrics-port", "0", "--data-dir", os.path.join(folder, "data")]
-    with open(os.path.join(folder, "log"), "ab") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    deadline = time.monotonic() + START_LIMIT_S
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", management.PORT), timeout=1).close()
-            return process
-        except OSError:
-            time.sleep(0.02)  # no-sleep-ok: polls the port, bounded
-    process.kill()
-    raise SystemExit(f"the broker did not start; its log:\n{open(log.name).read()}")
 
 
 def state():
@@ -80,20 +54,17 @@ def main():
     seed = int(os.environ.get("STOATMQ_SEED", time.time_ns() % 1_000_000))
     print(f"seed {seed}", flush=True)
     chance = random.Random(seed)
-    with tempfile.TemporaryDirectory(prefix="accounts-") as folder:
-        before = None
+    before = None
+    with OwnBroker(sys.argv[1]) as broker:
         for life in range(LIVES):
-            process = start(sys.argv[1], folder)
-            try:
-                found = state()
-                assert before is None or found == before, f"life {life}\n{before}\n{found}"
-                for _ in range(60):
-                    change_something(chance)
-                before = state()
-            finally:
-                process.send_signal(signal.SIGTERM if life % 3 == 2 else signal.SIGKILL)
-                process.wait(START_LIMIT_S)
-        print(f"ok - {LIVES} lives, {sum(len(rows) for rows in before.values())} rows at the end")
+            found = state()
+            assert before is None or found == before, f"life {life}\n{before}\n{found}"
+            for _ in range(60):
+                change_something(chance)
+            before = state()
+            broker.restart(signal.SIGTERM if life % 3 == 2 else signal.SIGKILL)
+        assert state() == before
+    print(f"ok - {LIVES} lives, {sum(len(rows) for rows in before.values())} rows at the end")
     return 0
 
 

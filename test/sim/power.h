@@ -9,6 +9,7 @@
  *
  *   power.c        the program: options, runs, cuts
  *   power_ops.c    random operations, and what the client sees of them
+ *   power_define.c those on users, vhosts, permissions and policies
  *   power_ledger.c what should be found
  */
 #ifndef STOATMQ_TEST_SIM_POWER_H
@@ -161,6 +162,12 @@ void power_connect(struct power *power);
 
 /* Some operations, and perhaps the end of the tick. */
 void power_step(struct power *power);
+
+/* A user, vhost, permission or policy, or two at once, is there or another, or is not any more. */
+void power_define(struct power *power);
+
+/* Once all up to LSN is durable, the ledger's events so far are promised. */
+void power_await_definition(struct power *power, uint64_t lsn);
 
 /* What the client sees now. */
 void power_look(struct power *power);

@@ -9,6 +9,8 @@
 
 #include "amqp/table.h"
 #include "exchange/engine.h"
+#include "exchange/move.h"
+#include "exchange/pause.h"
 #include "server/base/mem.h"
 
 static const char *const queues[POWER_QUEUES] = {"q0", "q1", "q2", "q3", "q4"};
@@ -172,58 +174,22 @@ static void change_topology(struct power *power)
         unbind(power);
 }
 
-/* --- definitions ------------------------------------------------------------------------------ */
+/* --- an operator's actions -------------------------------------------------------------------- */
 
-static void see_definition(struct durable_wait *wait)
+static void pause_or_move(struct power *power)
 {
-    struct power_wait *own = (struct power_wait *)wait;
-    own->is_waiting = false;
-    if (!wait->failed)
-        ledger_promise(own->power->ledger, own->events, disk_operations(own->power->disk));
-}
-
-/* Once all up to LSN is durable, the ledger's events so far are promised. */
-static void await_definition(struct power *power, uint64_t lsn)
-{
-    for (unsigned i = 0; i < POWER_WAITS; i++) {
-        struct power_wait *own = &power->waits[i];
-        if (own->is_waiting)
-            continue;
-        *own = (struct power_wait){
-            {.done = see_definition}, power, power->ledger->event_count - 1, true};
-        engine_when_durable(power->harness.engine, lsn, &own->wait);
-        return;
-    }
-}
-
-/* A user, or two at once, is there with other tags, or is not any more. */
-static void define(struct power *power)
-{
-    struct engine *engine = power->harness.engine;
-    uint32_t count = 1 + below(power, 2);
+    const char *from = some_queue(power), *to = some_queue(power);
     uint64_t lsn = 0;
-    if (count > 1)
-        engine_begin_together(engine);
-    for (uint32_t i = 0; i < count; i++) {
-        char name[8];
-        struct buf tags = {0};
-        struct user *user;
-        (void)snprintf(name, sizeof name, "u%u", below(power, 4));
-        if (below(power, 4) == 0) {
-            lsn = engine_undefine(engine, DEFINITION_USER, S(name));
-            continue;
-        }
-        user = user_new(S(name));
-        table_put_item(&tags, &(struct table_value){.type = TABLE_LONGSTR,
-                                                    .bytes = S(keys[below(power, KEY_COUNT)])});
-        user_set_tags(user, buf_slice(&tags));
-        lsn = user_define(engine, user);
-        user_unref(user);
-        buf_fini(&tags);
-    }
-    if (count > 1)
-        lsn = engine_end_together(engine);
-    await_definition(power, lsn);
+    if (from == NULL)
+        return;
+    struct queue *source = harness_queue(&power->harness, from);
+    if (to == NULL || to == from)
+        lsn = source->is_paused ? queue_resume(source) : queue_pause(source);
+    else
+        (void)queue_move(source, harness_queue(&power->harness, to), below(power, 8), &lsn);
+    engine_end_change(power->harness.engine);
+    if (lsn != 0)
+        power_await_definition(power, lsn);
 }
 
 /* --- publishing ------------------------------------------------------------------------------- */
@@ -378,7 +344,9 @@ static void operate(struct power *power)
     if (choice < 20)
         change_topology(power);
     else if (choice < 24)
-        define(power);
+        power_define(power);
+    else if (choice < 27)
+        pause_or_move(power);
     else if (choice < 60)
         publish(power);
     else if (choice < 75)

@@ -55,7 +55,7 @@ def is_there(*segments):
 
 def connect(name="test"):
     return pika.BlockingConnection(pika.ConnectionParameters(
-        "127.0.0.1", AMQP_PORT, client_properties={"connection_name": name}))
+        "127.0.0.1", AMQP_PORT, heartbeat=0, client_properties={"connection_name": name}))
 
 
 class Site:

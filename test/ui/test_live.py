@@ -97,6 +97,7 @@ class Live(DashboardTest):
             expect(banner).to_contain_text("Memory alarm")
             expect(banner).to_contain_text("Disk alarm")
             expect(banner).to_have_attribute("aria-live", "assertive")
+        self.page.unroute_all(behavior="ignoreErrors")
 
     def test_broker_that_does_not_answer_is_told_and_comes_back(self):
         self.enter("queues")

@@ -4,7 +4,17 @@ import json
 import os
 import tempfile
 
-from dashboard import AGAINST, DashboardTest, api, declare, expect, is_there, must
+from dashboard import DashboardTest, api, declare, expect, is_there, must
+
+
+def broker_can(act):
+    """Whether the API has what RabbitMQ's has not; the dashboard offers it just then."""
+    return f"/api/queues/{{vhost}}/{{name}}/{act}" in paths_of_the_api()
+
+
+def paths_of_the_api():
+    status, description = api("GET", "openapi.json")
+    return description["paths"] if status == 200 else {}
 
 
 class Objects(DashboardTest):
@@ -179,7 +189,7 @@ class Messages(DashboardTest):
         taken = must("POST", "queues", "/", "inbox", "get", body={
             "count": 5, "ackmode": "ack_requeue_false", "encoding": "auto"})
         self.assertEqual([it["payload"] for it in taken], ['{"greeting": "<b>hällo</b>"}'])
-        if AGAINST == "stoatmq":
+        if broker_can("messages"):
             self.assertFalse(taken[0]["redelivered"])
 
     def test_unroutable_message_is_told(self):
@@ -205,7 +215,7 @@ class Messages(DashboardTest):
         declare("stopped")
         self.enter("queues", "/", "stopped")
         pause = self.page.get_by_role("button", name="Pause", exact=True)
-        if AGAINST == "rabbitmq":
+        if not broker_can("pause"):
             expect(self.page.get_by_role("button", name="Delete", exact=True)).to_be_visible()
             expect(pause).to_have_count(0)
             return
@@ -220,7 +230,7 @@ class Messages(DashboardTest):
         declare("to-there")
         self.enter("queues", "/", "from-here")
         move = self.page.get_by_role("button", name="Move messages")
-        if AGAINST == "rabbitmq":
+        if not broker_can("move"):
             expect(self.page.get_by_role("button", name="Delete", exact=True)).to_be_visible()
             expect(move).to_have_count(0)
             return

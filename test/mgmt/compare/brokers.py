@@ -67,7 +67,7 @@ class Broker:
     def disconnect(self):
         """Closes what the broker has not closed."""
         for connection in self.connections:
-            with contextlib.suppress(pika.exceptions.AMQPError):
+            with contextlib.suppress(pika.exceptions.AMQPError, OSError):
                 connection.close()
         self.connections.clear()
 

@@ -6,6 +6,7 @@ from differences import Comparison
 
 VHOST = "migrated/é"
 PATH = "migrated%2F%C3%A9"
+X = "x%20%3C%26%3E"  # "x <&>"
 HASHES = {"rabbit_password_hashing_sha256": "kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR",
           "rabbit_password_hashing_sha512": "bcbGxTqm2ys8S5mOv9oV8qUz3mGsc/lPpTBrt9VgDqhQi3SzBMTbhpx5"
                                             "7JsqlCRqZLRHhCyvwv0hU1Ze6eqvOYgpp48="}
@@ -42,7 +43,7 @@ def define(broker):
            ("operator-policies/" + PATH + "/o", {"pattern": "^q", "apply-to": "queues",
                                                  "definition": {"max-length": 5}}),
            ("global-parameters/mine", {"value": {"list": [1, 2.5, None, {"deep": True}]}}),
-           ("exchanges/" + PATH + "/x <&>", {"type": "topic", "durable": True}),
+           ("exchanges/" + PATH + f"/{X}", {"type": "topic", "durable": True}),
            ("exchanges/" + PATH + "/y", {"type": "headers", "durable": True, "internal": True,
                                          "arguments": {"alternate-exchange": "x <&>"}})]
     put += [(f"users/{name[-6:]}", {"password_hash": value, "hashing_algorithm": name, "tags": ""})
@@ -57,9 +58,9 @@ def define(broker):
     for path, body in put:
         answer = broker.ask("PUT", path, body)
         assert answer.status in (201, 204), f"{broker.name}: PUT {path}: {answer}"
-    for path, body in (("x%20%3C%26%3E/q/q", {"routing_key": "a.*", "arguments": {"k": 1}}),
-                       ("x%20%3C%26%3E/q/q%2F2", {"routing_key": "ü #", "arguments": {}}),
-                       ("x%20%3C%26%3E/e/y", {"routing_key": "",
+    for path, body in ((X + "/q/q", {"routing_key": "a.*", "arguments": {"k": 1}}),
+                       (X + "/q/q%2F2", {"routing_key": "ü #", "arguments": {}}),
+                       (X + "/e/y", {"routing_key": "",
                                               "arguments": {"x-match": "any", "s": "t"}})):
         broker.change("POST", f"bindings/{PATH}/e/{path}", body)
 

@@ -7,8 +7,8 @@ import re
 ACCEPTED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "accepted")
 KINDS = ("status", "crash", "body", "header", "type", "value", "missing", "extra", "order")
 IDENTITY = ("vhost", "name", "source", "destination", "destination_type", "routing_key",
-            "properties_key", "user", "exchange", "consumer_tag", "component", "number", "protocol",
-            "port", "description", "username", "remote_address")
+            "properties_key", "exchange", "consumer_tag", "component", "number", "payload")
+UNNAMED_IDENTITY = ("protocol", "user", "description")  # of what has no name
 
 
 class Difference:
@@ -72,7 +72,8 @@ def kind_of(value):
 
 def identity(value):
     if isinstance(value, dict):
-        return json.dumps([str(value.get(key, "")) for key in IDENTITY])
+        keys = IDENTITY if "name" in value else IDENTITY + UNNAMED_IDENTITY
+        return json.dumps([str(value.get(key, "")) for key in keys])
     return json.dumps(value, sort_keys=True)
 
 
@@ -109,19 +110,27 @@ class Comparison:
         inner = place + "[]"
         if place.endswith("samples"):  # how many there are depends on the moment
             there, here = there[:1], here[:1]
+        if not all(isinstance(item, dict) for item in there + here):
+            self.plain_arrays(there, here, inner)
+            return
         names = [[identity(item) for item in items] for items in (there, here)]
         if self.keeps_order and names[0] != names[1] and sorted(names[0]) == sorted(names[1]):
             self.note("order", inner, f"{short(names[0])} in RabbitMQ, {short(names[1])} here")
         rest = sorted(here, key=identity)
         for item in sorted(there, key=identity):
-            match = next((one for one in rest if identity(one) == identity(item)), None)
-            if match is None:
+            at = next((i for i, one in enumerate(rest) if identity(one) == identity(item)), None)
+            if at is None:
                 self.note("missing", inner, f"only in RabbitMQ: {short(item)}")
             else:
-                rest.remove(match)
-                self.values(item, match, inner)
+                self.values(item, rest.pop(at), inner)
         for item in rest:
             self.note("extra", inner, f"only here: {short(item)}")
+
+    def plain_arrays(self, there, here, inner):
+        if len(there) != len(here):
+            self.note("value", inner, f"{short(there)} in RabbitMQ, {short(here)} here")
+        for one, other in zip(there, here):
+            self.values(one, other, inner)
 
 
 def short(value):

@@ -9,7 +9,6 @@
 #include "amqp/table.h"
 #include "exchange/binding.h"
 #include "exchange/definition.h"
-#include "exchange/definition.h"
 #include "server/base/log.h"
 #include "server/base/mem.h"
 

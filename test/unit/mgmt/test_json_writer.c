@@ -118,6 +118,76 @@ static void columns_leave_what_was_asked_for(void **state)
     expect_columns("stats.nope", "{\"stats\":{}}");
 }
 
+/* What is picked of an item at PATH. */
+static struct json_pick pick_of(const char *path, struct buf *texts)
+{
+    struct json_columns columns;
+    struct json_pick pick = {.texts = texts};
+    struct buf out = {0};
+    struct json_writer writer;
+    assert_true(json_columns_read(&columns, S(path)));
+    json_writer_init(&writer, &out);
+    for (unsigned i = 0; i < 2; i++) { /* one after the other, with the same writer */
+        json_writer_pick(&writer, &columns, &pick);
+        put_item(&writer);
+    }
+    buf_fini(&out);
+    return pick;
+}
+
+static void expect_number(const char *path, double number)
+{
+    struct json_pick pick = pick_of(path, NULL);
+    assert_int_equal(pick.kind, JSON_PICK_NUMBER);
+    assert_true(pick.number == number);
+}
+
+static void expect_text(const char *path, const char *text)
+{
+    struct buf texts = {0};
+    struct json_pick pick = pick_of(path, &texts);
+    assert_int_equal(pick.kind, JSON_PICK_TEXT);
+    assert_true(slice_equal(slice_of(texts.data + pick.begin, pick.end - pick.begin), S(text)));
+    buf_fini(&texts);
+}
+
+static void what_stands_at_a_path_is_picked(void **state)
+{
+    (void)state;
+    expect_number("last", 9);
+    expect_number("stats.publish", 1);
+    expect_number("stats.publish_details.rate", 2);
+    expect_number("stats.ack", 3);
+    expect_text("name", "q");
+    expect_text("stats", "{");
+    expect_text("list", "[");
+    assert_int_equal(pick_of("nope", NULL).kind, JSON_PICK_NOTHING);
+    assert_int_equal(pick_of("publish", NULL).kind, JSON_PICK_NOTHING);
+    assert_int_equal(pick_of("name.q", NULL).kind, JSON_PICK_NOTHING);
+    assert_int_equal(pick_of("stats.last", NULL).kind, JSON_PICK_NOTHING);
+}
+
+static void what_is_left_out_need_not_be_written(void **state)
+{
+    struct json_columns columns;
+    struct buf out = {0};
+    struct json_writer writer;
+    (void)state;
+    assert_true(json_columns_read(&columns, S("name")));
+    json_writer_init(&writer, &out);
+    json_writer_columns(&writer, &columns);
+    json_write_array(&writer);
+    for (unsigned i = 0; i < 2; i++) {
+        json_write_object(&writer);
+        json_put_uint(&writer, "name", i);
+        if (json_write_key(&writer, S("last"))) /* its value must not be missed by what follows */
+            json_write_null(&writer);
+        json_write_object_end(&writer);
+    }
+    json_write_array_end(&writer);
+    expect(&out, "[{\"name\":0},{\"name\":1}]");
+}
+
 static void too_many_or_too_deep_columns_are_refused(void **state)
 {
     (void)state;
@@ -160,6 +230,8 @@ int main(void)
         cmocka_unit_test(values_of_all_kinds_nest),
         cmocka_unit_test(strings_are_escaped_and_malformed_utf8_is_replaced),
         cmocka_unit_test(columns_leave_what_was_asked_for),
+        cmocka_unit_test(what_stands_at_a_path_is_picked),
+        cmocka_unit_test(what_is_left_out_need_not_be_written),
         cmocka_unit_test(too_many_or_too_deep_columns_are_refused),
         cmocka_unit_test(field_tables_are_objects),
     };

@@ -4,6 +4,8 @@
  */
 #include "mgmt/snapshot/snapshot.h"
 
+#include <stdio.h>
+
 #include "mgmt/snapshot/watcher.h"
 #include "test/unit/exchange/asking.h"
 
@@ -171,6 +173,49 @@ static void age_is_that_of_the_first_message(void **state)
     assert_int_equal(queue_age_ms(queue_row(w, "q"), w->now_ms), 0);
 }
 
+/* What a worker tells of the connection of ROW. */
+static void tell_socket(struct watched *w, const struct row *row, bool is_tls, const char *protocol)
+{
+    struct buf facts = {0};
+    struct fact_socket socket = {.connection = row->is.connection, .is_tls = is_tls};
+    fact_put(&facts, FACT_SOCKET, &socket, sizeof socket);
+    if (protocol != NULL) {
+        struct fact_tls tls = {.connection = row->is.connection};
+        (void)snprintf(tls.tls.protocol, sizeof tls.tls.protocol, "%s", protocol);
+        fact_put(&facts, FACT_TLS, &tls, sizeof tls);
+    }
+    snapshot_take(&w->snapshot, buf_slice(&facts), w->now_ms);
+    buf_fini(&facts);
+}
+
+static size_t missing_tls(struct watched *w)
+{
+    struct buf connections = {0};
+    snapshot_missing_tls(&w->snapshot, &connections);
+    size_t count = connections.size / sizeof(uintptr_t);
+    buf_fini(&connections);
+    return count;
+}
+
+static void tls_is_missing_until_a_worker_has_told_of_it(void **state)
+{
+    struct watched *w = *state;
+    sweep(w);
+    const struct table *sessions = &w->snapshot.tables[REGISTRY_SESSION];
+    assert_int_equal(sessions->count, 2);
+    assert_int_equal(w->snapshot.strangers, 2);
+    assert_int_equal(missing_tls(w), 2); /* who knows */
+    tell_socket(w, sessions->rows[0], false, NULL);
+    assert_int_equal(missing_tls(w), 1);
+    tell_socket(w, sessions->rows[1], true, NULL);
+    assert_int_equal(w->snapshot.strangers, 0);
+    assert_int_equal(missing_tls(w), 1);
+    tell_socket(w, sessions->rows[1], true, "tlsv1.3");
+    assert_int_equal(missing_tls(w), 0);
+    assert_string_equal(sessions->rows[1]->tls->protocol, "tlsv1.3");
+    assert_null(sessions->rows[0]->tls);
+}
+
 int main(void)
 {
 #define WATCHED(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -179,6 +224,7 @@ int main(void)
         WATCHED(things_come_and_go_without_a_sweep),
         WATCHED(messages_are_counted_by_queue_channel_and_vhost),
         WATCHED(rates_of_what_rests_are_zero),
+        WATCHED(tls_is_missing_until_a_worker_has_told_of_it),
         WATCHED(age_is_that_of_the_first_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

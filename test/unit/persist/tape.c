@@ -269,11 +269,11 @@ void tape_expect_definition(struct tape *tape, enum definition_kind kind, const 
 {
     struct table_value found = {0};
     tape->payload.size = 0;
-    fact_encode(&(struct store_record){.kind = STORE_UNDEFINE,
-                                       .definition =
-                                           &(struct definition){.kind = kind,
-                                                                .key = slice_from_string(key)}},
-                &tape->payload);
+    fact_encode(
+        &(struct store_record){
+            .kind = STORE_UNDEFINE,
+            .definition = &(struct definition){.kind = kind, .key = slice_from_string(key)}},
+        &tape->payload);
     const struct inventory_fact *fact = map_get(&tape->inventory.definitions,
                                                 buf_slice(&tape->payload));
     if (value == NULL) {

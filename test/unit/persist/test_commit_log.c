@@ -581,6 +581,33 @@ static void what_nobody_waits_for_is_held_until_something_is_awaited(void **stat
     commit_log_close(threaded->log);
 }
 
+static uint64_t sum(const uint64_t buckets[LOG_BUCKETS])
+{
+    uint64_t all = 0;
+    for (unsigned i = 0; i < LOG_BUCKETS; i++)
+        all += buckets[i];
+    return all;
+}
+
+static void batches_and_syncs_are_counted_by_size_and_time(void **state)
+{
+    struct threaded *threaded = *state;
+    for (unsigned i = 0; i < 3; i++) {
+        uint64_t awaited = put(threaded->log, 'a', 10 + 2000 * i);
+        commit_log_flush(threaded->log);
+        wait_until_durable(threaded, awaited);
+    }
+    struct commit_log_counters counters = commit_log_count(threaded->log);
+    assert_int_equal(counters.batches, 3);
+    assert_int_equal(sum(counters.batch_sizes), 3);
+    assert_int_equal(counters.batch_sizes[0], 1); /* BATCH_BYTES_FIRST and less */
+    assert_in_range(counters.batch_bytes, 3 * 10 + 3 * 2000, counters.bytes);
+    assert_in_range(counters.writes, 3, 6);
+    assert_int_equal(sum(counters.sync_times), counters.syncs);
+    assert_true(counters.syncs >= 3);
+    commit_log_close(threaded->log);
+}
+
 static void what_is_held_becomes_durable_a_little_after_it_is_flushed(void **state)
 {
     struct threaded *threaded = *state;
@@ -618,6 +645,7 @@ int main(void)
         ON_DISK(tail_that_could_not_be_synced_is_written_again),
         WITH_THREAD(writer_thread_makes_durable_and_tells),
         WITH_THREAD(what_nobody_waits_for_is_held_until_something_is_awaited),
+        WITH_THREAD(batches_and_syncs_are_counted_by_size_and_time),
         WITH_THREAD(what_is_held_becomes_durable_a_little_after_it_is_flushed),
     };
     return cmocka_run_group_tests_name("commit_log", tests, NULL, NULL);

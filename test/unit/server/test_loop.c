@@ -132,6 +132,27 @@ static void calls_and_parcels_keep_their_order_and_end_in_a_tick(void **state)
     assert_true(f->ticks >= 1);
 }
 
+static void ticks_and_what_waited_are_counted(void **state)
+{
+    struct fixture *f = *state;
+    loop_call(&f->here, &errand_new(f, note)->call);
+    loop_call(&f->here, &errand_new(f, note)->call);
+    loop_call(&f->here, &errand_new(f, note_and_stop)->call);
+    loop_run(&f->here);
+    struct loop_counters counters = loop_count(&f->here);
+    assert_true(counters.ticks >= 1); /* to be told to stop may be another */
+    assert_true(counters.tick_ns > 0);
+    assert_int_equal(counters.parcels, 3);
+    assert_int_equal(counters.inbox_depth, 3);
+    uint64_t in_buckets = 0;
+    for (unsigned i = 0; i < LOOP_TICK_BUCKETS; i++)
+        in_buckets += counters.tick_times[i];
+    assert_int_equal(in_buckets, counters.ticks);
+    counters = loop_count(&f->here);
+    assert_int_equal(counters.parcels, 3);
+    assert_int_equal(counters.inbox_depth, 0); /* since the last time */
+}
+
 static void again(struct call *call)
 {
     struct errand *errand = (struct errand *)call;
@@ -174,6 +195,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(calls_and_parcels_keep_their_order_and_end_in_a_tick, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(ticks_and_what_waited_are_counted, setup, teardown),
         cmocka_unit_test_setup_teardown(call_to_its_own_loop_runs_in_a_later_tick, setup, teardown),
         cmocka_unit_test_setup_teardown(call_that_came_too_late_is_run_when_the_loop_is_freed,
                                         setup, teardown),

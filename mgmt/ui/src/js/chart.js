@@ -35,6 +35,11 @@ function gradient(plot, rgb) {
 // Steps of an axis of octets: 1, 2, 4, ... so that the labels are round.
 const OCTETS = Array.from({ length: 51 }, (_, power) => 2 ** power);
 
+// Steps of an axis of things that are counted: 1, 2, 5, 10, ...
+const WHOLE = Array.from({ length: 12 }, (_, power) =>
+  [1, 2, 5].map((it) => it * 10 ** power),
+).flat();
+
 // As wide as the labels need.
 function gutter(plot, labels) {
   const widest = Math.max(4, ...(labels ?? []).map((label) => label.length));
@@ -65,7 +70,7 @@ function axes(props) {
       size: gutter,
       gap: 6,
       space: 34,
-      incrs: props.octets ? OCTETS : undefined,
+      incrs: props.octets ? OCTETS : props.least >= 10 ? WHOLE : undefined,
       values: (_, at) => at.map((value) => props.format(value)),
     },
   ];

@@ -74,7 +74,9 @@ export class History {
     const seeded = this.seed(sources, range);
     if (!seeded && this.range !== range.id) this.range = range.id;
     if (range.age > 600) return;
-    this.push(Object.fromEntries(Object.entries(sources).map(([name, it]) => [name, it.now ?? null])));
+    this.push(
+      Object.fromEntries(Object.entries(sources).map(([name, it]) => [name, it.now ?? null])),
+    );
   }
 
   // [times, values of the first name, ...] of the last AGE seconds, as the chart wants it.

@@ -107,7 +107,7 @@ function side(app) {
 
 function crumbs(app) {
   const { segments, id } = app.route;
-  const deep = segments.length > 1;
+  const deep = segments.length > 1 && id !== '';
   return h(
     'nav',
     { class: 'crumbs', 'aria-label': 'Breadcrumb' },

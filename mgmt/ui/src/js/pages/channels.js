@@ -189,6 +189,7 @@ export function channelPage(app, name) {
             history,
             age: range.age,
             format: rate,
+            least: 4,
             height: 220,
             redraw: app.redraw,
             series: SERIES.map((it) => ({ ...it, now: rateOf(channel.message_stats, it.key) })),

@@ -92,6 +92,7 @@ export function exchangePage(app, vhost, name) {
           history,
           age: range().age,
           format: rate,
+          least: 4,
           height: 220,
           redraw: app.redraw,
           series: SERIES.map((it) => ({ ...it, now: rateOf(exchange.message_stats, it.key) })),

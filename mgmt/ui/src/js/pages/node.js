@@ -159,7 +159,8 @@ function memoryCard(memory) {
   const parts = Object.entries(memory)
     .filter(([key, value]) => typeof value === 'number' && value > 0 && key !== 'total')
     .sort((a, b) => b[1] - a[1]);
-  const all = parts.reduce((sum, [, value]) => sum + value, 0) || 1;
+  if (parts.length === 0) return null;
+  const all = parts.reduce((sum, [, value]) => sum + value, 0);
   const shown = parts.slice(0, 7);
   const rest = parts.slice(7).reduce((sum, [, value]) => sum + value, 0);
   if (rest > 0) shown.push(['everything else', rest]);

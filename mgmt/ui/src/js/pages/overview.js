@@ -3,7 +3,16 @@
 import { get } from '../api.js';
 import { chart, sparkline } from '../chart.js';
 import { h } from '../dom.js';
-import { bytes, compact, duration, milliseconds, number, rate, rateNumber } from '../format.js';
+import {
+  bytes,
+  compact,
+  duration,
+  milliseconds,
+  number,
+  plural,
+  rate,
+  rateNumber,
+} from '../format.js';
 import { History, RANGES, counter, gauge, rangeOf, rateOf } from '../history.js';
 import { badge, card, empty, href, meter, pageHead, segments, state, tile } from '../parts.js';
 import { setting, keep } from '../theme.js';
@@ -150,13 +159,13 @@ function tiles(overview) {
     tile({
       label: 'Connections',
       value: number(objects.connections ?? 0),
-      note: `${number(objects.channels ?? 0)} channels`,
+      note: plural(objects.channels ?? 0, 'channel'),
       link: href('connections'),
     }),
     tile({
       label: 'Queues',
       value: number(objects.queues ?? 0),
-      note: `${number(objects.consumers ?? 0)} consumers`,
+      note: plural(objects.consumers ?? 0, 'consumer'),
       link: href('queues'),
     }),
   );
@@ -174,6 +183,7 @@ function ratesCard(app, overview, range) {
       history,
       age: range.age,
       format: rate,
+      least: 4,
       height: 236,
       redraw: app.redraw,
     }),

@@ -290,6 +290,7 @@ function overview(page) {
           history,
           age: range.age,
           format: rate,
+          least: 4,
           height: 220,
           redraw: app.redraw,
           series: RATES.map((it) => ({ ...it, now: rateOf(stats, it.key) })),

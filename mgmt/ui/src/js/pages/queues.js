@@ -9,7 +9,7 @@ import { compact, number } from '../format.js';
 import { rateOf } from '../history.js';
 import { QUEUE_ARGUMENTS } from '../hints.js';
 import { List, features } from '../list.js';
-import { badge, button, href, state, toast, vhostBadge } from '../parts.js';
+import { badge, button, href, state, toast } from '../parts.js';
 import { figure } from './channels.js';
 
 const TREND = 40; // moments of a row's small line

@@ -101,6 +101,7 @@ export function vhostPage(app, name) {
             history,
             age: range().age,
             format: rate,
+            least: 4,
             height: 220,
             redraw: app.redraw,
             series: SERIES.map((it) => ({ ...it, now: rateOf(vhost.message_stats, it.key) })),
@@ -150,7 +151,10 @@ export function vhostPage(app, name) {
             ['Unacknowledged', number(vhost.messages_unacknowledged ?? 0)],
             ['From clients', byteRate(rateOf(vhost, 'recv_oct'))],
             ['To clients', byteRate(rateOf(vhost, 'send_oct'))],
-            ['Default queue type', vhost.default_queue_type],
+            [
+              'Default queue type',
+              vhost.default_queue_type === 'undefined' ? null : vhost.default_queue_type,
+            ],
             ['Tracing', vhost.tracing ? 'on' : 'off'],
             [
               'Queues',

@@ -1,0 +1,302 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Pausing, moving and browsing queues over HTTP, over restarts and kill -9.
+
+    test/mgmt/test_queue_actions.py SERVER [TEST...]
+"""
+import os
+import random
+import signal
+import sys
+import threading
+import time
+
+sys.dont_write_bytecode = True
+
+from answers import ANY, NOT_FOUND, bad, expect, play
+
+import client
+import management
+from client import Mismatch
+from own_broker import OwnBroker
+
+BROKER = None
+PERSISTENT = b"\x10\x00\x02"  # properties: delivery-mode 2
+MOVED = 20000
+LIVES = 6
+
+
+def declare(queue, durable=True):
+    expect(201, "", "PUT", f"queues/%2F/{queue}", {"durable": durable})
+    return f"queues/%2F/{queue}"
+
+
+def amqp(confirms=False):
+    channel = client.with_channel()
+    if confirms:
+        channel.call("confirm.select")
+    return channel
+
+
+def publish(channel, queue, bodies):
+    """Published and, when the channel is in confirm mode, confirmed."""
+    tag = 0
+    for body in bodies:
+        channel.publish(body, routing_key=queue, properties=PERSISTENT)
+        tag += 1
+    done = 0
+    while done < tag:
+        done = channel.expect("basic.ack").args["delivery_tag"]
+
+
+def fill(queue, bodies):
+    channel = amqp(confirms=True)
+    publish(channel, queue, bodies)
+    channel.close()
+
+
+def get(queue, count, ackmode="ack_requeue_true"):
+    wish = {"count": count, "ackmode": ackmode, "encoding": "auto"}
+    return expect(200, ANY, "POST", f"queues/%2F/{queue}/get", wish)
+
+
+def bodies_of(messages):
+    return [message["payload"] for message in messages]
+
+
+def state(queue):
+    return expect(200, ANY, "GET", f"queues/%2F/{queue}")["state"]
+
+
+def depth(channel, queue):
+    return channel.call("queue.declare", queue=queue, passive=True)["message_count"]
+
+
+def numbers(first, last):
+    return [str(number) for number in range(first, last + 1)]
+
+
+def octets(texts):
+    return [text.encode() for text in texts]
+
+
+# --- pausing
+
+
+def a_paused_queue_delivers_nothing_until_it_is_resumed():
+    path = declare("stopped")
+    channel = amqp()
+    channel.call("basic.consume", queue="stopped", consumer_tag="c", no_ack=True)
+    expect(204, "", "PUT", f"{path}/pause")
+    assert state("stopped") == "paused"
+    fill("stopped", [b"1", b"2"])
+    channel.expect_alive()  # and nothing was delivered before that answer
+    channel.send("basic.get", queue="stopped")
+    channel.expect("basic.get-empty")
+    assert bodies_of(get("stopped", 5)) == ["1", "2"]  # an operator sees what is there
+    channel.expect_alive()
+    expect(204, "", "PUT", f"{path}/pause")
+    expect(204, "", "PUT", f"{path}/resume")
+    for body in (b"1", b"2"):
+        assert channel.expect_content("basic.deliver", consumer_tag="c")[2] == body
+    assert state("stopped") == "running"
+    expect(204, "", "PUT", f"{path}/resume")
+    expect(204, "", "DELETE", path)
+
+
+def a_durable_queue_stays_paused_over_a_restart():
+    path, other = declare("stopped"), declare("running")
+    expect(204, "", "PUT", f"{path}/pause")
+    expect(204, "", "PUT", f"{other}/pause")
+    expect(204, "", "PUT", f"{other}/resume")
+    for how in (signal.SIGKILL, signal.SIGTERM):
+        BROKER.restart(how)
+        assert state("stopped") == "paused" and state("running") == "running"
+    fill("stopped", [b"1"])
+    channel = amqp()
+    channel.send("basic.get", queue="stopped", no_ack=True)
+    channel.expect("basic.get-empty")
+    expect(204, "", "PUT", f"{path}/resume")
+    assert channel.get("stopped", no_ack=True)[2] == b"1"
+    expect(204, "", "PUT", f"{path}/pause")
+    expect(204, "", "DELETE", path)
+    declare("stopped")  # is another queue
+    BROKER.restart(signal.SIGKILL)
+    assert state("stopped") == "running"
+    for each in (path, other):
+        expect(204, "", "DELETE", each)
+
+
+def pausing_needs_a_queue_and_leave_to_configure_it():
+    for act in ("pause", "resume"):
+        expect(404, NOT_FOUND, "PUT", f"queues/%2F/nothing/{act}")
+        expect(404, NOT_FOUND, "PUT", f"queues/nowhere/q/{act}")
+        expect(405, ANY, "GET", f"queues/%2F/nothing/{act}")
+    path = declare("mine")
+    management.put_user("reader", "x", "management")
+    management.permit("/", "reader", "", ".*", ".*")
+    expect(401, ANY, "PUT", f"{path}/pause", user="reader", password="x")
+    assert state("mine") == "running"
+    management.delete("users/reader")
+    expect(204, "", "DELETE", path)
+
+
+# --- browsing
+
+
+def messages_are_got_in_order_and_marked_when_they_come_back():
+    path = declare("browsed")
+    fill("browsed", octets(numbers(1, 5)))
+    first = get("browsed", 3)
+    assert bodies_of(first) == numbers(1, 3)
+    assert [message["redelivered"] for message in first] == [False] * 3
+    assert [message["message_count"] for message in first] == [4, 3, 2]
+    again = get("browsed", 5)
+    assert bodies_of(again) == numbers(1, 5)
+    assert [message["redelivered"] for message in again] == [True] * 3 + [False] * 2
+    assert bodies_of(get("browsed", 2, "reject_requeue_false")) == numbers(1, 2)
+    assert bodies_of(get("browsed", 9, "ack_requeue_false")) == numbers(3, 5)
+    assert get("browsed", 9) == []
+    expect(204, "", "DELETE", path)
+
+
+def messages_that_a_restart_left_on_disk_are_waited_for():
+    path = declare("cold")
+    count = 3000
+    fill("cold", [f"{number:0>100}".encode() for number in range(count)])
+    wanted = [f"{number:0>100}" for number in range(count)]
+    BROKER.restart()
+    first = get("cold", count)
+    assert bodies_of(first) == wanted, len(first)
+    assert not any(message["redelivered"] for message in first)
+    assert [message["message_count"] for message in first] == list(range(count - 1, -1, -1))
+    again = get("cold", 10)
+    assert bodies_of(again) == wanted[:10]
+    assert all(message["redelivered"] for message in again)
+    BROKER.restart()
+    assert bodies_of(get("cold", count + 1, "ack_requeue_false")) == wanted
+    assert get("cold", 1) == []
+    expect(204, "", "DELETE", path)
+
+
+# --- moving
+
+
+def move(source, destination, count=None, status=200, body=ANY):
+    wish = {"destination": destination} | ({} if count is None else {"count": count})
+    return expect(status, body, "POST", f"queues/%2F/{source}/move", wish)
+
+
+def messages_are_moved_in_order():
+    paths = declare("from"), declare("to", durable=False)
+    fill("from", octets(numbers(1, 5)))
+    fill("to", [b"0"])
+    assert move("from", "to", 2) == {"moved": 2}
+    assert move("from", "to", "1") == {"moved": 1}
+    assert move("from", "to") == {"moved": 2}
+    assert move("from", "to") == {"moved": 0}
+    assert bodies_of(get("to", 9)) == numbers(0, 5)
+    for path in paths:
+        expect(204, "", "DELETE", path)
+
+
+def bad_moves_are_refused():
+    paths = declare("from"), declare("to")
+    where = "queues/%2F/from/move"
+    fill("from", [b"1"])
+    expect(400, bad("[{key_missing,destination}]"), "POST", where, {})
+    expect(400, bad("destination is the queue itself"), "POST", where, {"destination": "from"})
+    expect(400, bad("not_string: destination"), "POST", where, {"destination": 5})
+    expect(400, bad("not_integer: count"), "POST", where, {"destination": "to", "count": -1})
+    expect(400, bad("not_integer: count"), "POST", where, {"destination": "to", "count": "many"})
+    expect(400, bad("not_json"), "POST", where, b"[")
+    expect(404, {"error": "not_found", "reason": "no queue 'nothing' in vhost '/'"}, "POST", where,
+           {"destination": "nothing"})
+    expect(404, NOT_FOUND, "POST", "queues/%2F/nothing/move", {"destination": "to"})
+    management.put_user("mover", "x", "management")
+    for write, read in (("", ".*"), (".*", "")):
+        management.permit("/", "mover", ".*", write, read)
+        expect(401, ANY, "POST", where, {"destination": "to"}, user="mover", password="x")
+    owner = amqp()
+    own = owner.queue()
+    move("from", own, status=400)
+    assert bodies_of(get("from", 9)) == ["1"]
+    management.delete("users/mover")
+    for path in paths:
+        expect(204, "", "DELETE", path)
+
+
+def a_backlog_on_disk_is_moved():
+    paths = declare("from"), declare("to")
+    fill("from", octets(numbers(1, MOVED)))
+    BROKER.restart()
+    assert move("from", "to") == {"moved": MOVED}
+    BROKER.restart(signal.SIGKILL)
+    channel = amqp()
+    assert depth(channel, "from") == 0 and depth(channel, "to") == MOVED
+    assert bodies_of(get("to", 10000, "ack_requeue_false")) == numbers(1, 10000)
+    assert bodies_of(get("to", 10000, "ack_requeue_false")) == numbers(10001, MOVED)
+    for path in paths:
+        expect(204, "", "DELETE", path)
+
+
+def move_until_killed():
+    try:
+        management.ask("POST", "queues/%2F/from/move", {"destination": "to"})
+    except OSError:
+        pass
+    except Exception as error:  # http.client's: the answer never came
+        assert type(error).__module__ == "http.client", error
+
+
+def kill_in_the_middle_loses_nothing_and_doubles_nothing():
+    seed = int(os.environ.get("STOATMQ_SEED", time.time_ns() % 1_000_000))
+    print(f"seed {seed}", flush=True)
+    chance = random.Random(seed)
+    paths = declare("from"), declare("to")
+    fill("from", octets(numbers(1, MOVED)))
+    for _ in range(LIVES):
+        before = depth(amqp(), "to")
+        mover = threading.Thread(target=move_until_killed)
+        mover.start()
+        watcher, enough = amqp(), chance.randrange(MOVED // LIVES)
+        while depth(watcher, "to") <= before + enough and mover.is_alive():
+            pass
+        BROKER.end(signal.SIGKILL)
+        mover.join()
+        BROKER.start()
+        channel = amqp()
+        left, arrived = depth(channel, "from"), depth(channel, "to")
+        print(f"  killed with {arrived} of {MOVED} moved", flush=True)
+        assert left + arrived == MOVED, f"{left} + {arrived} of {MOVED}"
+    got = []
+    while depth(channel, "to") > 0:
+        got += bodies_of(get("to", 10000, "ack_requeue_false"))
+    while depth(channel, "from") > 0:
+        got += bodies_of(get("from", 10000, "ack_requeue_false"))
+    assert got == numbers(1, MOVED), f"{len(got)} messages, {len(set(got))} different ones"
+    for path in paths:
+        expect(204, "", "DELETE", path)
+
+
+TESTS = [
+    a_paused_queue_delivers_nothing_until_it_is_resumed,
+    a_durable_queue_stays_paused_over_a_restart,
+    pausing_needs_a_queue_and_leave_to_configure_it,
+    messages_are_got_in_order_and_marked_when_they_come_back,
+    messages_that_a_restart_left_on_disk_are_waited_for,
+    messages_are_moved_in_order,
+    bad_moves_are_refused,
+    a_backlog_on_disk_is_moved,
+    kill_in_the_middle_loses_nothing_and_doubles_nothing,
+]
+
+
+def main():
+    global BROKER
+    with OwnBroker(sys.argv.pop(1), "--loops", os.environ.get("STOATMQ_LOOPS", "1")) as BROKER:
+        return play(TESTS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
