@@ -31,8 +31,8 @@ struct message {
     uint8_t exchange_bytes, routing_key_bytes;
     uint32_t properties_bytes;
     uint32_t body_bytes;
-    uint64_t lsn; /* position of its record in the store, or 0; set by the engine before anyone else
-                     sees the message */
+    uint64_t lsn; /* position of its record in the store (the last, when it was moved), or 0; the
+                     engine's, nobody else reads it */
     uint8_t image[];
 };
 

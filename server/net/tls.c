@@ -20,7 +20,7 @@
 #define PIECE_BYTES          65536 /* encrypted by one call */
 #define UNSENT_BYTES         65536 /* encrypted in advance */
 #define UNSENT_BYTES_LIMIT   262144
-#define READ_BYTES           65536 /* from the socket by one call, beside what its caller has room for */
+#define READ_BYTES           65536 /* from the socket by one call, beside its caller's room */
 #define HANDSHAKE_READ_BYTES 262144
 
 /* --- the socket, for OpenSSL ----------------------------------------------------------------- */
