@@ -390,8 +390,8 @@ void engine_apply(struct engine *engine, const struct command *command)
     engine->counters.commands++;
     if (session != NULL)
         CHECK_MAGIC(session, SESSION_MAGIC);
-    bool is_held = session != NULL && session->hold != SESSION_NOT_HELD;
-    if (__builtin_expect(!is_held, 1) || !hold_defer(session, command))
+    bool may_wait = session != NULL && (session->hold != SESSION_NOT_HELD || engine->store_failed);
+    if (__builtin_expect(!may_wait, 1) || !hold_defer(session, command))
         apply_now(engine, command);
     (void)run_released(engine);
 }

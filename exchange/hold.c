@@ -56,8 +56,31 @@ static void put(struct session *session, const struct command *command)
     session->engine->held_bytes += session->deferred.size - before + packed_command_holds(command);
 }
 
+/* All that counts once the store has failed. */
+static bool ends_connection(const struct command *command)
+{
+    return command->kind == COMMAND_SESSION_CLOSE ||
+           (command->kind == COMMAND_METHOD && command->method->id == METHOD_CONNECTION_CLOSE) ||
+           (command->kind == COMMAND_FAIL &&
+            (command->channel == 0 ||
+             reply_level(command->fail.error->code) != REPLY_LEVEL_CHANNEL));
+}
+
+/* The store has failed: to go on answering would leave out the answers that wait for it. */
+static bool drop(const struct session *session, const struct command *command)
+{
+    if (command->kind == COMMAND_SESSION_OPEN || command->kind == COMMAND_DRAINED ||
+        session->state == SESSION_CLOSED || ends_connection(command))
+        return false;
+    if (command->kind == COMMAND_PUBLISH)
+        message_unref(command->publish.message);
+    return true;
+}
+
 bool hold_defer(struct session *session, const struct command *command)
 {
+    if (session->hold == SESSION_NOT_HELD)
+        return drop(session, command);
     if (command->kind == COMMAND_DRAINED ||
         (session->state == SESSION_CLOSED && command->kind != COMMAND_SESSION_CLOSE) ||
         (session->deferred.size == 0 && may_follow(session, command)))
@@ -83,16 +106,6 @@ static void compact(struct session *session)
         return;
     session->deferred.size = left;
     session->deferred_at = 0;
-}
-
-/* All that counts once the store has failed. */
-static bool ends_connection(const struct command *command)
-{
-    return command->kind == COMMAND_SESSION_CLOSE ||
-           (command->kind == COMMAND_METHOD && command->method->id == METHOD_CONNECTION_CLOSE) ||
-           (command->kind == COMMAND_FAIL &&
-            (command->channel == 0 ||
-             reply_level(command->fail.error->code) != REPLY_LEVEL_CHANNEL));
 }
 
 bool hold_next(struct session *session, struct packed_command *next)

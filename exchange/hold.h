@@ -9,8 +9,8 @@
 #include "exchange/packed.h"
 #include "exchange/session.h"
 
-/* COMMAND came for a session that is held. True: it is kept for later; false: it is to be applied
- * now. */
+/* COMMAND came for a session that is held, or the store has failed. True: it is kept for later, or
+ * dropped; false: it is to be applied now. */
 bool hold_defer(struct session *session, const struct command *command);
 
 /* METHOD goes behind the replies that wait, as soon as they have gone. */

@@ -316,7 +316,7 @@ void json_write_real(struct json_writer *writer, double number)
     for (int precision = 15; precision <= 17; precision++) {
         double back;
         size = snprintf(text, sizeof text, "%.*g", precision, number);
-        if (sscanf(text, "%lf", &back) == 1 && memcmp(&back, &number, sizeof back) == 0)
+        if (sscanf(text, "%lf", &back) == 1 && back == number)
             break;
     }
     buf_bytes(writer->out, slice_of(text, (size_t)size));

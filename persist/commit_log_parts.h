@@ -85,6 +85,6 @@ bool commit_log_work(struct commit_log *log, struct batch *batch);
 void commit_log_work_off(struct commit_log *log);
 
 /* The thread. */
-void *commit_log_run_writer(void *log);
+void *commit_log_run_writer(void *context);
 
 #endif

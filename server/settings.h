@@ -77,8 +77,8 @@ struct settings_texts {
 /* The next one behind NAME and TEXT, which start as NULL; false at the end. */
 bool settings_next_text(const struct settings_texts *texts, const char **name, const char **text);
 
-/* The text that NAME has, or NULL. */
-const char *settings_text(const struct settings_texts *texts, const char *name);
+/* The text that WANTED has, or NULL. */
+const char *settings_text(const struct settings_texts *texts, const char *wanted);
 
 /* A row's place in `given`. */
 enum setting_id {

@@ -65,10 +65,8 @@ void listing_put_details(struct listing *listing, struct json_writer *writer, co
                          const struct sample_range *range)
 {
     char details[64];
-    size_t size = strlen(name);
-    CHECK_ID(size + sizeof "_details" <= sizeof details, size);
-    memcpy(details, name, size);
-    memcpy(details + size, "_details", sizeof "_details");
+    int size = snprintf(details, sizeof details, "%s_details", name);
+    CHECK_ID(size > 0 && (size_t)size < sizeof details, size);
     bool is_wanted = json_put_object(writer, details);
     if (is_wanted) {
         json_put_real(writer, "rate", snapshot_rate(listing->snapshot, series, column));

@@ -18,6 +18,6 @@ struct node_stats {
 
 /* Reads what the node uses, into management->node_stats, and what it did, and has both be columns
  * of the snapshot's series. What cannot be read is 0. When a sweep ends. */
-void node_stats_take(void *management);
+void node_stats_take(void *context);
 
 #endif

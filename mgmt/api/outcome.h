@@ -28,11 +28,11 @@ struct outcome {
 /* The request's outcome, empty; the request owns it. */
 struct outcome *outcome_new(struct api_request *request);
 
-/* Has WORK called on the engine's thread, and the outcome sent when what it did is durable. WORK
+/* Has ASKED called on the engine's thread, and the outcome sent when what it did is durable. ASKED
  * returns an LSN, as api_ask's does. */
 void outcome_ask(struct api_request *request, struct outcome *outcome,
-                 uint64_t (*work)(struct api_request *request, struct engine *engine,
-                                  struct outcome *outcome));
+                 uint64_t (*asked)(struct api_request *request, struct engine *engine,
+                                   struct outcome *outcome));
 
 /* For a work to end with: they return 0. */
 uint64_t outcome_not_found(struct outcome *outcome);

@@ -91,6 +91,7 @@ static const uint64_t *row_at(const struct series *series, const struct samples 
 static void keep(struct series *series, struct samples *samples, uint64_t at_ms)
 {
     size_t row_words = series->columns + 1u;
+    CHECK(samples->capacity > 0);
     if (samples->count == samples->capacity) {
         samples->head = (samples->head + 1) % samples->capacity;
         samples->count--;

@@ -50,8 +50,8 @@ struct slice output_front(const struct output *output);
 /* Copies the first bytes, at most SIZE, to TO; how many. */
 size_t output_peek(const struct output *output, uint8_t *to, size_t size);
 
-/* Drops the first SIZE bytes: they have gone another way. */
-void output_skip(struct output *output, size_t size);
+/* Drops the first WRITTEN bytes: they have gone another way. */
+void output_skip(struct output *output, size_t written);
 
 /* Writes as much as FD takes. 0, or -errno; EAGAIN is no error: look at `bytes` to see what is
  * left. */

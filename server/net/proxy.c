@@ -6,12 +6,12 @@
 
 #include <arpa/inet.h>
 
-#define V1_BYTES_MAX     107 /* with the line's end */
-#define V2_FIXED_BYTES   16
-#define V2_IPV4_BYTES    12
-#define V2_IPV6_BYTES    36
-#define V4_MAPPED_PREFIX "\0\0\0\0\0\0\0\0\0\0\xff\xff"
+#define V1_BYTES_MAX   107 /* with the line's end */
+#define V2_FIXED_BYTES 16
+#define V2_IPV4_BYTES  12
+#define V2_IPV6_BYTES  36
 
+static const uint8_t v4_mapped_prefix[12] = {[10] = 0xff, [11] = 0xff};
 static const uint8_t v2_signature[12] = "\r\n\r\n\0\r\nQUIT\n";
 
 /* --- sources --------------------------------------------------------------------------------- */
@@ -21,7 +21,7 @@ static void to_mapped(const union address *address, uint8_t bytes[16])
     if (address->any.sa_family == AF_INET6) {
         memcpy(bytes, address->in6.sin6_addr.s6_addr, 16);
     } else {
-        memcpy(bytes, V4_MAPPED_PREFIX, 12);
+        memcpy(bytes, v4_mapped_prefix, sizeof v4_mapped_prefix);
         memcpy(bytes + 12, &address->in4.sin_addr, 4);
     }
 }

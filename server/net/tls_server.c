@@ -75,11 +75,11 @@ static int check_readable(const char *file, char *error, size_t error_size)
 static int give_password(char *to, int size, int is_for_writing, void *password)
 {
     (void)is_for_writing;
-    size_t bytes = strlen(password);
-    if (bytes == 0 || bytes > (size_t)size)
+    struct slice given = slice_from_string(password);
+    if (given.size == 0 || given.size > (size_t)size)
         return -1;
-    memcpy(to, password, bytes);
-    return (int)bytes;
+    memcpy(to, given.data, given.size);
+    return (int)given.size;
 }
 
 static int load_pair(SSL_CTX *ssl, const char *certfile, const char *keyfile, const char *password,
@@ -333,7 +333,8 @@ static int pick_name(SSL *ssl, int *alert, void *unused)
 {
     const struct tls *tls = SSL_get_app_data(ssl);
     const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    (void)alert, (void)unused;
+    (void)unused;
+    *alert = SSL_AD_UNRECOGNIZED_NAME; /* for a refusal, of which there is none */
     if (name == NULL)
         return SSL_TLSEXT_ERR_NOACK;
     for (size_t i = 0; i < tls->context->name_count; i++) {
