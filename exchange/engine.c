@@ -21,6 +21,8 @@
 #include "server/base/log.h"
 #include "server/base/mem.h"
 
+#define LEISURELY 16 /* messages in a tick */
+
 static const channel_handler handlers[METHOD_ID_COUNT] = {
     [METHOD_CHANNEL_FLOW] = handle_channel_flow,
     [METHOD_ACCESS_REQUEST] = handle_access_request,
@@ -443,10 +445,12 @@ static struct channel *channel_of(struct confirms *confirms)
     return (struct channel *)(void *)((char *)confirms - offsetof(struct channel, confirms));
 }
 
-/* Hands the batch to the store, and lets those know who waited for what is durable now. */
+/* Hands the batch to the store, and lets those know who waited for what is durable now. A tick in
+ * which hardly a message came is one in which the engine may wait for the disk. */
 static void flush(struct engine *engine)
 {
-    uint64_t durable = engine->store->flush(engine->store);
+    uint64_t came = engine->counters.messages_routed - engine->routed_before;
+    uint64_t durable = engine->store->flush(engine->store, came <= LEISURELY);
     if (durable > engine->durable_lsn)
         engine->durable_lsn = durable;
     list_for_each_safe (node, &engine->confirming)

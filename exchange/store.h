@@ -92,9 +92,9 @@ struct store_answer {
 struct store {
     /* Appends RECORD; returns its LSN, or 0. */
     uint64_t (*append)(struct store *store, const struct store_record *record);
-    /* The tick's end: hands what was appended to the writer. Returns how far the store is durable
-     * now. */
-    uint64_t (*flush)(struct store *store);
+    /* The tick's end: hands what was appended to the writer. AT_LEISURE: it may wait for the disk.
+     * Returns how far the store is durable now. */
+    uint64_t (*flush)(struct store *store, bool at_leisure);
     /* So much is appended and not durable that publishers should be held back. */
     bool (*is_full)(struct store *store);
     /* Asks for messages; one fetch of a queue at a time, and all that it asks for must be durable.

@@ -8,9 +8,10 @@ static uint64_t append(struct store *store, const struct store_record *record)
     return 0;
 }
 
-static uint64_t flush(struct store *store)
+static uint64_t flush(struct store *store, bool at_leisure)
 {
     (void)store;
+    (void)at_leisure;
     return 0;
 }
 

@@ -16,6 +16,13 @@
 
 #define COPY_BYTES (1u << 20)
 #define HELD_MAX   (64u * 1024) /* bytes that nobody waits for and that are held all the same */
+/* Bytes at which a batch goes to the writer, full or not: confirms of what is in it come while what
+ * follows is written, so that producers and disk do not take turns. */
+#define BATCH_MAX (1024u * 1024)
+/* A batch this small is written by the engine itself, if the device is this quick of late: to hand
+ * it over and to hear of it again would take as long. */
+#define HERE_BYTES   (32u * 1024)
+#define HERE_SYNC_NS 500000u
 
 /* --- filling a batch: the engine's side --------------------------------------------------- */
 
@@ -86,11 +93,26 @@ static void end_segment(struct commit_log *log)
     log->end_lsn = segment_first_lsn(lsn_segment(log->end_lsn) + 1);
 }
 
+/* Makes the batch that was filled the writer's; with the lock held. */
+static void hand_over(struct commit_log *log)
+{
+    *log->pending_end = log->filling;
+    log->pending_end = &log->filling->next;
+    log->filling = log->spare != NULL ? log->spare : new_batch();
+    log->spare = NULL;
+}
+
 uint64_t commit_log_append_lazy(struct commit_log *log, uint8_t type, struct slice a,
                                 struct slice b)
 {
     CHECK(a.size + b.size <= RECORD_PAYLOAD_MAX);
     uint32_t total = record_bytes((uint32_t)(a.size + b.size));
+    if (log->filling->bytes.size >= BATCH_MAX && !log->threadless) {
+        pthread_mutex_lock(&log->lock);
+        hand_over(log);
+        pthread_mutex_unlock(&log->lock);
+        pthread_cond_signal(&log->wake);
+    }
     if (log->filling->piece_count == 0)
         begin_piece(log);
     if (!has_room(log, total)) {
@@ -106,26 +128,14 @@ uint64_t commit_log_append(struct commit_log *log, uint8_t type, struct slice a,
     return commit_log_append_lazy(log, type, a, b);
 }
 
-/* Makes the batch that was filled the writer's, if that is free; with the lock held. */
-static void hand_over(struct commit_log *log)
-{
-    if (log->filling->piece_count == 0)
-        return;
-    log->is_refused = log->pending != NULL;
-    if (log->is_refused)
-        return;
-    log->pending = log->filling;
-    log->filling = log->spare != NULL ? log->spare : new_batch();
-    log->spare = NULL;
-}
-
 /* Writes what was filled, here and now. */
 static void flush_threadless(struct commit_log *log)
 {
     pthread_mutex_lock(&log->lock);
-    hand_over(log);
-    if (log->pending != NULL && commit_log_work(log, log->pending))
-        log->pending = NULL;
+    if (log->filling->piece_count > 0 && log->pending == NULL)
+        hand_over(log);
+    if (log->pending != NULL)
+        commit_log_work(log);
     pthread_mutex_unlock(&log->lock);
 }
 
@@ -138,14 +148,47 @@ void commit_log_flush_lazy(struct commit_log *log)
     if (log->filling->piece_count == 0)
         return;
     pthread_mutex_lock(&log->lock);
-    hand_over(log);
+    log->is_refused = log->pending != NULL;
+    if (!log->is_refused)
+        hand_over(log);
     pthread_mutex_unlock(&log->lock);
     pthread_cond_signal(&log->wake); /* without the lock, which is the first thing that it takes */
 }
 
-void commit_log_flush(struct commit_log *log)
+/* May the engine write what was filled? Not where that makes a file, and not while the writer has
+ * something to do; with the lock held. */
+static bool may_write_here(const struct commit_log *log)
 {
-    if (log->threadless || log->filling->is_awaited || log->filling->bytes.size >= HELD_MAX)
+    return log->pending == NULL && !log->writing && !log->full && log->failure == 0 &&
+           log->usual_sync_ns <= HERE_SYNC_NS && log->filling->piece_count == 1 &&
+           lsn_segment(log->filling->pieces[0].lsn) == log->file_segment;
+}
+
+/* Writes what was filled in the writer's place; false: that is for the writer. */
+static bool write_here(struct commit_log *log)
+{
+    pthread_mutex_lock(&log->lock);
+    bool may = may_write_here(log);
+    if (may) {
+        hand_over(log);
+        commit_log_work(log);
+    }
+    bool went_wrong = log->failure != 0 || log->full;
+    pthread_mutex_unlock(&log->lock);
+    if (may && went_wrong) { /* the writer sees to it, and says so */
+        pthread_cond_signal(&log->wake);
+        log->on_durable(log->context);
+    }
+    return may;
+}
+
+void commit_log_flush(struct commit_log *log, bool at_leisure)
+{
+    const struct batch *batch = log->filling;
+    if (at_leisure && batch->is_awaited && batch->bytes.size <= HERE_BYTES && !log->threadless &&
+        write_here(log))
+        return;
+    if (log->threadless || batch->is_awaited || batch->bytes.size >= HELD_MAX)
         commit_log_flush_lazy(log);
 }
 
@@ -203,7 +246,11 @@ static void free_log(struct commit_log *log)
     if (log->file >= 0)
         (void)log->io->close(log->io, log->file);
     commit_log_free_batch(log->filling);
-    commit_log_free_batch(log->pending);
+    while (log->pending != NULL) {
+        struct batch *batch = log->pending;
+        log->pending = batch->next;
+        commit_log_free_batch(batch);
+    }
     commit_log_free_batch(log->spare);
     buf_fini(&log->unsynced);
     pthread_cond_destroy(&log->wake);
@@ -280,6 +327,7 @@ struct commit_log *commit_log_open(const struct commit_log_config *config, bool 
     log->context = config->context;
     log->threadless = threadless;
     log->filling = new_batch();
+    log->pending_end = &log->pending;
     log->end_lsn = log->written_end = log->synced_end = log->durable_end = config->end_lsn;
     log->file = -1;
     CHECK(pthread_mutex_init(&log->lock, NULL) == 0 && pthread_cond_init(&log->wake, NULL) == 0);
@@ -303,7 +351,7 @@ void commit_log_close(struct commit_log *log)
     if (!log->threadless)
         CHECK(pthread_join(log->thread, NULL) == 0);
     log->threadless = true; /* what was filled meanwhile is written here */
-    commit_log_flush(log);
+    commit_log_flush_lazy(log);
     pthread_mutex_lock(&log->lock);
     if (log->is_dirty)
         commit_log_work_off(log);

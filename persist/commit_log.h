@@ -2,10 +2,11 @@
  *
  * commit_log: the one sequence of records, written by a thread of its own. The engine's thread
  * appends to the batch that is being filled; commit_log_flush hands it over when the writer is
- * free, so that while one batch syncs the next fills. The writer writes a batch with one write a
- * segment, syncs it, and only then moves durable_lsn. A write or sync that fails is final: nothing
- * after it becomes durable, and commit_log_failure says why. A full disk is not: the batch is tried
- * again until there is room.
+ * free, so that while one batch syncs the next fills; one that has grown large goes at once, and
+ * waits its turn. The writer writes a batch with one write a segment, syncs it, and only then moves
+ * durable_lsn. A lone small batch the engine writes itself. A write or sync that fails is final:
+ * nothing after it becomes durable, and commit_log_failure says why. A full disk is not: the batch
+ * is tried again until there is room.
  */
 #ifndef STOATMQ_PERSIST_COMMIT_LOG_H
 #define STOATMQ_PERSIST_COMMIT_LOG_H
@@ -51,8 +52,10 @@ uint64_t commit_log_append_lazy(struct commit_log *log, uint8_t type, struct sli
                                 struct slice b);
 
 /* Hands what was appended to the writer, if that is free; else when it is, at a later flush. What
- * nobody waits for is held, so that it can go with something that is waited for. */
-void commit_log_flush(struct commit_log *log);
+ * nobody waits for is held, so that it can go with something that is waited for. AT_LEISURE: the
+ * caller has nothing better to do than to wait for the disk; a small batch is durable then when
+ * this returns, if the device is quick. */
+void commit_log_flush(struct commit_log *log, bool at_leisure);
 
 /* Is something held? Then commit_log_flush_lazy is to be called, a few milliseconds later. */
 bool commit_log_is_holding(const struct commit_log *log);

@@ -26,6 +26,7 @@ struct batch {
     size_t given;            /* the writer's: bytes that the keeper has */
     uint64_t last_lsn;       /* of its last record */
     bool is_awaited;         /* somebody waits for it to be durable */
+    struct batch *next;      /* which is to be written after it */
 };
 
 struct commit_log {
@@ -51,10 +52,13 @@ struct commit_log {
     pthread_t thread;
     pthread_mutex_t lock; /* guards the rest */
     pthread_cond_t wake;
-    struct batch *pending; /* for the writer; empty: it is free */
-    struct batch *spare;   /* came back from the writer */
-    bool writing, stopping, full;
+    struct batch *pending; /* for the writer, in order; none: it is free */
+    struct batch **pending_end;
+    struct batch *spare; /* came back from the writer */
+    bool writing;        /* somebody has the file: the writer, or the engine in its place */
+    bool stopping, full;
     bool is_refused; /* a flush found the writer at work: the engine waits to hear of its end */
+    uint64_t usual_sync_ns;
     uint64_t durable_lsn, durable_end;
     int failure;
     struct commit_log_counters counters;
@@ -77,9 +81,9 @@ int commit_log_sync_file(struct commit_log *log);
 /* Writes what is not written yet of BATCH. */
 int commit_log_write_batch(struct commit_log *log, struct batch *batch);
 
-/* Writes BATCH and lets the others know; with the lock held, which is let go while it writes.
- * False: the disk is full, and BATCH is to be tried again. */
-bool commit_log_work(struct commit_log *log, struct batch *batch);
+/* Writes the first batch that is pending; with the lock held, which is let go meanwhile. It stays
+ * when the disk is full, to be tried again. */
+void commit_log_work(struct commit_log *log);
 
 /* Syncs what nobody waited for; with the lock held, which is let go meanwhile. */
 void commit_log_work_off(struct commit_log *log);

@@ -70,6 +70,7 @@ int commit_log_sync_file(struct commit_log *log)
     pthread_mutex_lock(&log->lock);
     log->counters.syncs++;
     log->counters.sync_ns += sync_ns;
+    log->usual_sync_ns = (7 * log->usual_sync_ns + sync_ns) / 8;
     count_in(log->counters.sync_times, sync_ns, SYNC_NS_FIRST);
     pthread_mutex_unlock(&log->lock);
     return 0;
@@ -215,6 +216,7 @@ static void recycle_batch(struct commit_log *log, struct batch *batch)
     batch->bytes.size = batch->given = 0;
     batch->piece_count = batch->pieces_written = 0;
     batch->is_awaited = false;
+    batch->next = NULL;
     if (log->spare == NULL)
         log->spare = batch;
     else
@@ -246,10 +248,11 @@ static void note_durable(struct commit_log *log)
     log->durable_end = log->synced_end;
 }
 
-/* Writes BATCH and lets the others know; with the lock held, which is let go while it writes.
- * False: the disk is full, and BATCH is to be tried again. */
-bool commit_log_work(struct commit_log *log, struct batch *batch)
+/* Writes the first batch that is pending; with the lock held, which is let go meanwhile. It stays
+ * when the disk is full, to be tried again. */
+void commit_log_work(struct commit_log *log)
 {
+    struct batch *batch = log->pending;
     bool was_dirty = log->is_dirty;
     bool is_urgent = log->stopping || (was_dirty && is_past(&log->sync_by));
     uint64_t bytes = batch->bytes.size; /* which the keeper takes */
@@ -262,7 +265,7 @@ bool commit_log_work(struct commit_log *log, struct batch *batch)
         log->sync_by = in_ms(LAZY_MS);
     set_full(log, status == -ENOSPC);
     if (status == -ENOSPC && !log->stopping)
-        return false;
+        return;
     if (status == 0) {
         note_durable(log);
         log->counters.batches++;
@@ -271,19 +274,23 @@ bool commit_log_work(struct commit_log *log, struct batch *batch)
     } else {
         fail(log, status);
     }
+    log->pending = batch->next;
+    if (log->pending == NULL)
+        log->pending_end = &log->pending;
     recycle_batch(log, batch);
-    return true;
 }
 
 /* Syncs what nobody waited for; with the lock held, which is let go meanwhile. */
 void commit_log_work_off(struct commit_log *log)
 {
     static struct batch nothing;
+    log->writing = true;
     pthread_mutex_unlock(&log->lock);
     int status = commit_log_sync_file(log);
     if (status == 0)
         tell_keeper(log, &nothing);
     pthread_mutex_lock(&log->lock);
+    log->writing = false;
     if (status == 0)
         note_durable(log);
     else
@@ -291,11 +298,13 @@ void commit_log_work_off(struct commit_log *log)
 }
 
 /* Waits for a batch, or until one is to be tried again or what was written is to be synced; with
- * the lock held. */
+ * the lock held. What the engine writes it syncs too. */
 static void wait_for_work(struct commit_log *log)
 {
-    if (log->full || log->is_dirty) {
-        struct timespec until = log->full ? in_ms(FULL_RETRY_MS) : log->sync_by;
+    if (log->writing || log->full || log->is_dirty) {
+        struct timespec until = log->writing ? in_ms(LAZY_MS)
+                                : log->full  ? in_ms(FULL_RETRY_MS)
+                                             : log->sync_by;
         (void)pthread_cond_timedwait(&log->wake, &log->lock, &until);
     } else {
         pthread_cond_wait(&log->wake, &log->lock);
@@ -307,8 +316,8 @@ void *commit_log_run_writer(void *context)
     struct commit_log *log = context;
     pthread_mutex_lock(&log->lock);
     while (!log->stopping || log->pending != NULL || log->is_dirty) {
-        bool is_due = log->is_dirty && (log->stopping || is_past(&log->sync_by));
-        if (log->pending == NULL && !is_due) {
+        bool is_due = !log->writing && log->is_dirty && (log->stopping || is_past(&log->sync_by));
+        if (log->writing || (log->pending == NULL && !is_due)) {
             wait_for_work(log);
             continue;
         }
@@ -317,8 +326,8 @@ void *commit_log_run_writer(void *context)
         uint64_t durable_lsn = log->durable_lsn;
         if (log->pending == NULL)
             commit_log_work_off(log);
-        else if (commit_log_work(log, log->pending))
-            log->pending = NULL;
+        else
+            commit_log_work(log);
         if (log->durable_lsn == durable_lsn && log->failure == 0 && !log->full && !log->is_refused)
             continue; /* nobody has waited for that */
         log->is_refused = false;

@@ -103,7 +103,7 @@ int storage_open(struct storage *storage, const char *path, struct engine *engin
 
 void storage_close(struct storage *storage)
 {
-    (void)storage->store.store.flush(&storage->store.store);
+    (void)storage->store.store.flush(&storage->store.store, false);
     commit_log_close(storage->log);
     keeper_free(storage->keeper);
     store_log_fini(&storage->store);

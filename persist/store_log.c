@@ -125,13 +125,13 @@ static void append_moves(struct store_log *self)
     }
 }
 
-static uint64_t flush(struct store *store)
+static uint64_t flush(struct store *store, bool at_leisure)
 {
     struct store_log *self = (struct store_log *)store;
     end_settle(self);
     if (self->keeper != NULL && !commit_log_is_full(self->log))
         append_moves(self);
-    commit_log_flush(self->log);
+    commit_log_flush(self->log, at_leisure);
     return commit_log_durable_lsn(self->log);
 }
 

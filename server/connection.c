@@ -246,6 +246,7 @@ static void on_bytes(struct connection *connection, struct iovec parts[2], int c
     struct worker *worker = connection->worker;
     worker->counters.reads++;
     worker->counters.bytes_in += bytes;
+    worker->loop.tick_bytes += bytes;
     connection->recv_count++;
     connection->recv_octets += bytes;
     connection->read_ms = loop_now_ms(&worker->loop);

@@ -61,7 +61,7 @@ void worker_end_tick(struct worker *worker)
     struct list now;
     list_init(&now);
     for (struct list_node *node; (node = list_pop(&worker->touched)) != NULL;)
-        list_append(&now, node);
+        list_prepend(&now, node);
     for (struct list_node *node; (node = list_pop(&now)) != NULL;)
         connection_flush(LIST_ENTRY(node, struct connection, touched));
     worker->port->after_tick(worker->port);

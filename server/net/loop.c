@@ -8,6 +8,7 @@
 
 static void end_tick(struct loop *loop)
 {
+    loop->tick_bytes = 0;
     if (loop->hooks.end_tick != NULL)
         loop->hooks.end_tick(loop->context);
 }
@@ -40,6 +41,16 @@ struct loop_counters loop_count(struct loop *loop)
     return counters;
 }
 
+/* Ends the tick in the middle of a poll's events when it has read so much that what came first
+ * would be out of the processor's caches before it is written on. */
+static void end_large_tick(struct loop *loop)
+{
+    if (loop->tick_bytes < LOOP_TICK_BYTES)
+        return;
+    end_tick(loop);
+    count_tick(loop);
+}
+
 static void on_check(uv_check_t *check)
 {
     struct loop *loop = check->data;
@@ -61,6 +72,7 @@ static void on_idle(uv_idle_t *idle)
     for (struct list_node *node; (node = list_pop(&now)) != NULL;) {
         struct watch *watch = LIST_ENTRY(node, struct watch, again);
         watch->ready(watch, UV_READABLE);
+        end_large_tick(loop);
     }
 }
 
@@ -197,7 +209,9 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         watch->events = 0; /* libuv has stopped to watch */
         events = WATCH_FAILED;
     }
+    struct loop *loop = poll->loop->data;
     watch->ready(watch, events);
+    end_large_tick(loop);
 }
 
 int watch_open(struct watch *watch, struct loop *loop, int fd, int events,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * loop: one thread's event loop on libuv, with what its connections share: the read buffer, the
- * pool of output chunks, the clock of this tick. Everything that happened in one poll is one tick;
- * when it ends, `end_tick` is called once. Owner's thread only, but for loop_post and loop_stop.
+ * pool of output chunks, the clock of this tick. Everything that happened in one poll is one tick,
+ * or several when much was read; when it ends, `end_tick` is called once. Owner's thread only, but
+ * for loop_post and loop_stop.
  */
 #ifndef STOATMQ_NET_LOOP_H
 #define STOATMQ_NET_LOOP_H
@@ -34,6 +35,10 @@ struct loop_hooks {
 
 #define LOOP_TIMER_MS 500
 
+/* Bytes that are read in a tick, more or less: they are copied several times, and a processor's own
+ * cache is not large. */
+#define LOOP_TICK_BYTES (128u * 1024)
+
 /* Buckets of the histogram of ticks: the first's limit, each double the one before, and one for
  * what is above all. */
 #define LOOP_TICK_NS_FIRST 8192u
@@ -59,6 +64,7 @@ struct loop {
     unsigned number;
     struct output_pool chunks;
     uint64_t tick_began_ns; /* 0: nothing has happened since the last tick */
+    size_t tick_bytes;      /* read in this tick: who reads adds to it */
     struct loop_counters counters;
     uint8_t *read_buffer;
     size_t read_buffer_bytes;

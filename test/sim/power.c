@@ -63,13 +63,13 @@ static uint64_t append(struct store *store, const struct store_record *record)
     return lsn;
 }
 
-static uint64_t flush(struct store *store)
+static uint64_t flush(struct store *store, bool at_leisure)
 {
     struct power *power = (struct power *)store;
     if (power->canary != CANARY_STORE)
-        return power->inner.store.flush(&power->inner.store);
+        return power->inner.store.flush(&power->inner.store, at_leisure);
     if (++power->flushes % 4 == 0)
-        (void)power->inner.store.flush(&power->inner.store);
+        (void)power->inner.store.flush(&power->inner.store, at_leisure);
     return power->last_lsn;
 }
 
@@ -220,7 +220,7 @@ static void stop(struct power *power)
     if (power->client != NULL)
         power_disconnect(power);
     if (power->log != NULL) {
-        (void)power->inner.store.flush(&power->inner.store);
+        (void)power->inner.store.flush(&power->inner.store, false);
         commit_log_close(power->log);
         store_log_fini(&power->inner);
     }

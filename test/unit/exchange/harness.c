@@ -138,8 +138,9 @@ static bool is_full(struct store *store)
     return false;
 }
 
-static uint64_t flush(struct store *store)
+static uint64_t flush(struct store *store, bool at_leisure)
 {
+    (void)at_leisure;
     struct harness_store *own = (struct harness_store *)store;
     own->flushes++;
     if (!own->patient)

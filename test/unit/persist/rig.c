@@ -219,7 +219,7 @@ void rig_requeue(struct rig *rig, uint64_t queue, uint64_t position, uint32_t co
 
 uint64_t rig_flush(struct rig *rig)
 {
-    return rig->store.store.flush(&rig->store.store);
+    return rig->store.store.flush(&rig->store.store, false);
 }
 
 /* --- waiting ---------------------------------------------------------------------------------- */

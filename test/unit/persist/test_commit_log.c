@@ -120,7 +120,7 @@ static void put_text(struct commit_log *log, const char *text)
 {
     for (; *text != '\0'; text++) {
         (void)put(log, *text, 100);
-        commit_log_flush(log);
+        commit_log_flush(log, false);
     }
 }
 
@@ -162,7 +162,7 @@ static void flushed_record_is_durable_and_one_in_hand_is_not(void **state)
     uint64_t a = put(log, 'a', 10);
     assert_true(commit_log_durable_lsn(log) < a);
     assert_true(commit_log_unwritten(log) > 0);
-    commit_log_flush(log);
+    commit_log_flush(log, false);
     assert_true(commit_log_durable_lsn(log) == a);
     assert_int_equal(commit_log_unwritten(log), 0);
     uint64_t b = put(log, 'b', 10);
@@ -200,8 +200,8 @@ static void lone_flush_is_one_write_and_one_sync(void **state)
     uint64_t writes = disk_calls(disk, DISK_WRITE), syncs = disk_calls(disk, DISK_SYNC);
     (void)put(log, 'a', 1000);
     (void)put(log, 'b', 1000);
-    commit_log_flush(log);
-    commit_log_flush(log);
+    commit_log_flush(log, false);
+    commit_log_flush(log, false);
     assert_int_equal(disk_calls(disk, DISK_WRITE), writes + 1);
     assert_int_equal(disk_calls(disk, DISK_SYNC), syncs + 1);
     commit_log_close(log);
@@ -215,7 +215,7 @@ static void largest_record_and_segment_ends(void **state)
     for (char letter = 'a'; letter < 'j'; letter++) { /* one batch in two segments */
         (void)put(log, letter, RECORD_PAYLOAD_MAX);
     }
-    commit_log_flush(log);
+    commit_log_flush(log, false);
     put_text(log, "xyz");
     commit_log_close(log);
     assert_int_equal(scan(disk_io(disk), &found), 0);
@@ -232,7 +232,7 @@ static void fill_up_to(uint32_t left)
     while (SEGMENT_BYTES - lsn_offset(end) > RECORD_PAYLOAD_MAX)
         end = put(log, 'b', RECORD_PAYLOAD_MAX) + record_bytes(RECORD_PAYLOAD_MAX);
     end = put(log, 'c', SEGMENT_BYTES - lsn_offset(end) - left - RECORD_HEADER_BYTES);
-    commit_log_flush(log);
+    commit_log_flush(log, false);
     put_text(log, "d");
     put_text(log, "e");
     commit_log_close(log);
@@ -283,7 +283,7 @@ static void leftovers_of_an_older_epoch_are_not_read(void **state)
     /* Ends exactly where the leftover of 'c' stands. */
     uint32_t size = (uint32_t)(2 * record_bytes(100) - 3 * RECORD_HEADER_BYTES - 16);
     (void)put(log, 'x', size);
-    commit_log_flush(log);
+    commit_log_flush(log, false);
     commit_log_close(log);
     assert_int_equal(scan(disk_io(disk), &found), 0);
     assert_string_equal(found.text, "x");
@@ -307,7 +307,7 @@ static void damage_in_the_middle_is_refused_with_its_place(void **state)
     char place[64];
     struct commit_log *log = open_log(disk_io(disk));
     uint64_t lsn = put(log, 'a', 100);
-    commit_log_flush(log);
+    commit_log_flush(log, false);
     put_text(log, "bcd");
     commit_log_close(log);
     disk_flip_bit(disk, first_segment, lsn_offset(lsn) + 33, 1);
@@ -320,7 +320,7 @@ static void every_octet_of_a_durable_record_is_guarded(void **state)
     (void)state;
     struct commit_log *log = open_log(disk_io(disk));
     uint64_t lsn = put(log, 'a', 16);
-    commit_log_flush(log);
+    commit_log_flush(log, false);
     put_text(log, "b");
     commit_log_close(log);
     for (uint32_t i = 0; i < RECORD_HEADER_BYTES + 16; i++) {
@@ -337,7 +337,7 @@ static void write_two_segments(void)
     struct commit_log *log = open_log(disk_io(disk));
     for (char letter = 'a'; letter < 'k'; letter++) {
         (void)put(log, letter, RECORD_PAYLOAD_MAX);
-        commit_log_flush(log);
+        commit_log_flush(log, false);
     }
     commit_log_close(log);
 }
@@ -427,7 +427,7 @@ static bool survive(enum disk_call call, uint64_t countdown, bool lasting)
     assert_true(log != NULL || status == -EIO);
     for (size_t i = 0; log != NULL && text[i] != '\0'; i++) {
         uint64_t lsn = put(log, text[i], i % 2 == 0 ? RECORD_PAYLOAD_MAX : 100);
-        commit_log_flush(log);
+        commit_log_flush(log, false);
         if (commit_log_durable_lsn(log) < lsn)
             assert_int_equal(commit_log_failure(log), -EIO);
         else
@@ -542,7 +542,7 @@ static void wait_until_durable(struct threaded *threaded, uint64_t lsn)
     char byte;
     while (commit_log_durable_lsn(threaded->log) < lsn) {
         assert_int_equal(read(threaded->ends[0], &byte, 1), 1);
-        commit_log_flush(threaded->log);
+        commit_log_flush(threaded->log, false);
     }
 }
 
@@ -553,7 +553,7 @@ static void writer_thread_makes_durable_and_tells(void **state)
     uint64_t last = 0;
     for (int i = 0; i < RECORDS; i++) {
         last = put(threaded->log, (char)('a' + i % 26), 100);
-        commit_log_flush(threaded->log);
+        commit_log_flush(threaded->log, false);
     }
     wait_until_durable(threaded, last);
     (void)put(threaded->log, 'z', 100); /* not flushed: closing writes it */
@@ -570,11 +570,11 @@ static void what_nobody_waits_for_is_held_until_something_is_awaited(void **stat
     struct threaded *threaded = *state;
     uint64_t held = commit_log_append_lazy(threaded->log, RECORD_FACT, SLICE_LITERAL("a"),
                                            SLICE_LITERAL("b"));
-    commit_log_flush(threaded->log);
+    commit_log_flush(threaded->log, false);
     assert_true(commit_log_is_holding(threaded->log));
     uint64_t awaited = put(threaded->log, 'c', 100);
     assert_false(commit_log_is_holding(threaded->log));
-    commit_log_flush(threaded->log);
+    commit_log_flush(threaded->log, false);
     wait_until_durable(threaded, awaited);
     assert_true(commit_log_durable_lsn(threaded->log) > held);
     assert_int_equal(commit_log_count(threaded->log).batches, 1);
@@ -594,7 +594,7 @@ static void batches_and_syncs_are_counted_by_size_and_time(void **state)
     struct threaded *threaded = *state;
     for (unsigned i = 0; i < 3; i++) {
         uint64_t awaited = put(threaded->log, 'a', 10 + 2000 * i);
-        commit_log_flush(threaded->log);
+        commit_log_flush(threaded->log, false);
         wait_until_durable(threaded, awaited);
     }
     struct commit_log_counters counters = commit_log_count(threaded->log);

@@ -298,7 +298,7 @@ static uint64_t churn_without_moves(uint64_t next, unsigned segments)
     for (uint64_t end = next + segments * PER_SEGMENT; next < end; next++) {
         rig_put(&rig, 2, next, BYTES);
         rig_settle(&rig, 2, next, 1, BYTES);
-        commit_log_flush(rig.log);
+        commit_log_flush(rig.log, false);
     }
     return next;
 }
