@@ -8,6 +8,7 @@
 #include "persist/commit_log.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "persist/commit_log_parts.h"
 #include "server/base/check.h"
@@ -19,9 +20,8 @@
 /* Bytes at which a batch goes to the writer, full or not: confirms of what is in it come while what
  * follows is written, so that producers and disk do not take turns. */
 #define BATCH_MAX (1024u * 1024)
-/* A batch this small is written by the engine itself, if the device is this quick of late: to hand
- * it over and to hear of it again would take as long. */
-#define HERE_BYTES   (32u * 1024)
+/* A lone batch is written by the engine itself, if the device is this quick of late: to hand it
+ * over and to hear of it again would take as long. */
 #define HERE_SYNC_NS 500000u
 
 /* --- filling a batch: the engine's side --------------------------------------------------- */
@@ -160,7 +160,8 @@ void commit_log_flush_lazy(struct commit_log *log)
 static bool may_write_here(const struct commit_log *log)
 {
     return log->pending == NULL && !log->writing && !log->full && log->failure == 0 &&
-           log->usual_sync_ns <= HERE_SYNC_NS && log->filling->piece_count == 1 &&
+           (log->usual_sync_ns <= HERE_SYNC_NS || log->threadless) &&
+           log->filling->piece_count == 1 &&
            lsn_segment(log->filling->pieces[0].lsn) == log->file_segment;
 }
 
@@ -170,6 +171,7 @@ static bool write_here(struct commit_log *log)
     pthread_mutex_lock(&log->lock);
     bool may = may_write_here(log);
     if (may) {
+        log->filling->is_lone = true;
         hand_over(log);
         commit_log_work(log);
     }
@@ -185,8 +187,7 @@ static bool write_here(struct commit_log *log)
 void commit_log_flush(struct commit_log *log, bool at_leisure)
 {
     const struct batch *batch = log->filling;
-    if (at_leisure && batch->is_awaited && batch->bytes.size <= HERE_BYTES && !log->threadless &&
-        write_here(log))
+    if (at_leisure && batch->is_awaited && batch->bytes.size <= LONE_BYTES && write_here(log))
         return;
     if (log->threadless || batch->is_awaited || batch->bytes.size >= HELD_MAX)
         commit_log_flush_lazy(log);
@@ -253,6 +254,7 @@ static void free_log(struct commit_log *log)
     }
     commit_log_free_batch(log->spare);
     buf_fini(&log->unsynced);
+    free(log->blocks);
     pthread_cond_destroy(&log->wake);
     pthread_mutex_destroy(&log->lock);
     mem_free(log);

@@ -26,6 +26,7 @@ struct batch {
     size_t given;            /* the writer's: bytes that the keeper has */
     uint64_t last_lsn;       /* of its last record */
     bool is_awaited;         /* somebody waits for it to be durable */
+    bool is_lone;            /* nothing else is written before it is durable: write_through pays */
     struct batch *next;      /* which is to be written after it */
 };
 
@@ -45,6 +46,9 @@ struct commit_log {
     uint64_t file_segment;
     bool is_dirty;           /* the writer's: something in the file is written and not synced */
     struct timespec sync_by; /* when that is to change */
+    uint8_t *blocks;         /* for write_through: the block in which the log ends; at first NULL */
+    uint64_t blocks_end;     /* the log's end of which that is true, or 0 */
+    bool has_no_through;     /* the file system does not know write_through */
     struct buf unsynced;     /* batches that are written and not synced; for the keeper */
     uint64_t written_end, written_lsn;
     uint64_t synced_end; /* the writer's: the log is durable up to here */
@@ -66,6 +70,9 @@ struct commit_log {
 
 /* What a BATCH record takes; its payload is filled in by the writer, since only it knows. */
 #define BATCH_RECORD_BYTES (RECORD_HEADER_BYTES + 8u)
+
+/* A batch with no more bytes may be lone. */
+#define LONE_BYTES (32u * 1024)
 
 /* Frees a batch; NULL is none. */
 void commit_log_free_batch(struct batch *batch);

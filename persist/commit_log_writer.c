@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "persist/commit_log_parts.h"
 #include "server/base/check.h"
@@ -55,16 +56,9 @@ static void count_in(uint64_t buckets[LOG_BUCKETS], uint64_t value, uint64_t fir
     buckets[bucket]++;
 }
 
-/* What was written is on the device when this returns 0. */
-int commit_log_sync_file(struct commit_log *log)
+/* All that was written is on the device, by a sync that took SYNC_NS. */
+static void note_synced(struct commit_log *log, uint64_t sync_ns)
 {
-    if (!log->is_dirty)
-        return 0;
-    uint64_t start = clock_ns();
-    int status = log->io->sync(log->io, log->file);
-    uint64_t sync_ns = clock_ns() - start;
-    if (status < 0)
-        return status == -ENOSPC ? -EIO : status; /* nobody knows what is on the device: final */
     log->is_dirty = false;
     log->synced_end = log->written_end;
     pthread_mutex_lock(&log->lock);
@@ -73,6 +67,18 @@ int commit_log_sync_file(struct commit_log *log)
     log->usual_sync_ns = (7 * log->usual_sync_ns + sync_ns) / 8;
     count_in(log->counters.sync_times, sync_ns, SYNC_NS_FIRST);
     pthread_mutex_unlock(&log->lock);
+}
+
+/* What was written is on the device when this returns 0. */
+int commit_log_sync_file(struct commit_log *log)
+{
+    if (!log->is_dirty)
+        return 0;
+    uint64_t start = clock_ns();
+    int status = log->io->sync(log->io, log->file);
+    if (status < 0)
+        return status == -ENOSPC ? -EIO : status; /* nobody knows what is on the device: final */
+    note_synced(log, clock_ns() - start);
     return 0;
 }
 
@@ -107,29 +113,86 @@ int commit_log_use_segment(struct commit_log *log, uint64_t segment)
     return log->file < 0 ? log->file : 0;
 }
 
-/* Writes one piece; its BATCH record says how far the log was durable. */
+/* SIZE bytes were written at LSN, in WRITE_NS. */
+static void note_written(struct commit_log *log, uint64_t lsn, size_t size, uint64_t write_ns)
+{
+    log->written_end = lsn + size;
+    pthread_mutex_lock(&log->lock);
+    log->counters.bytes += size;
+    log->counters.writes++;
+    log->counters.write_ns += write_ns;
+    pthread_mutex_unlock(&log->lock);
+}
+
+/* Has PIECE's BATCH record, at the beginning of BYTES, say how far the log is durable. */
+static void seal_piece(const struct commit_log *log, const struct piece *piece, uint8_t *bytes)
+{
+    if (piece->bare)
+        return;
+    put_le64(bytes + RECORD_HEADER_BYTES, log->synced_end);
+    record_seal(bytes, RECORD_BATCH, log->epoch, piece->lsn,
+                BATCH_RECORD_BYTES - RECORD_HEADER_BYTES);
+}
+
 static int write_piece(struct commit_log *log, const struct piece *piece, uint8_t *bytes,
                        size_t size)
 {
     int status = commit_log_use_segment(log, lsn_segment(piece->lsn));
     if (status < 0)
         return status;
-    if (!piece->bare) {
-        put_le64(bytes + RECORD_HEADER_BYTES, log->synced_end);
-        record_seal(bytes, RECORD_BATCH, log->epoch, piece->lsn,
-                    BATCH_RECORD_BYTES - RECORD_HEADER_BYTES);
-    }
+    seal_piece(log, piece, bytes);
     uint64_t start = clock_ns();
     status = log->io->write(log->io, log->file, bytes, size, lsn_offset(piece->lsn));
     if (status < 0)
         return status;
     log->is_dirty = true;
-    log->written_end = piece->lsn + size;
-    pthread_mutex_lock(&log->lock);
-    log->counters.bytes += size;
-    log->counters.writes++;
-    log->counters.write_ns += clock_ns() - start;
-    pthread_mutex_unlock(&log->lock);
+    note_written(log, piece->lsn, size, clock_ns() - start);
+    return 0;
+}
+
+/* The block in which the log ends, at LSN, is in log->blocks when this returns 0. */
+static int keep_last_block(struct commit_log *log, uint64_t lsn)
+{
+    uint32_t used = lsn_offset(lsn) % IO_BLOCK_BYTES;
+    if (log->blocks == NULL)
+        log->blocks = aligned_alloc(IO_BLOCK_BYTES, LONE_BYTES + 2 * IO_BLOCK_BYTES);
+    if (log->blocks == NULL)
+        return -EOPNOTSUPP;
+    if (log->blocks_end == lsn || used == 0)
+        return 0;
+    int64_t got = log->io->read(log->io, log->file, log->blocks, used, lsn_offset(lsn) - used);
+    return got < 0 ? (int)got : got < used ? -EIO : 0;
+}
+
+/* Writes BATCH, which is lone, with the rest of its first block before it and zeros behind it.
+ * -EOPNOTSUPP: it is to be written like others. */
+static int write_through(struct commit_log *log, struct batch *batch)
+{
+    const struct piece *piece = &batch->pieces[0];
+    size_t size = batch->bytes.size;
+    if (log->is_dirty || log->has_no_through || batch->pieces_written > 0 || size > LONE_BYTES)
+        return -EOPNOTSUPP;
+    int status = commit_log_use_segment(log, lsn_segment(piece->lsn));
+    if (status == 0)
+        status = keep_last_block(log, piece->lsn);
+    if (status < 0)
+        return status;
+    uint32_t used = lsn_offset(piece->lsn) % IO_BLOCK_BYTES;
+    size_t end = used + size, blocks = (end + IO_BLOCK_BYTES - 1) / IO_BLOCK_BYTES;
+    seal_piece(log, piece, batch->bytes.data);
+    memcpy(log->blocks + used, batch->bytes.data, size);
+    memset(log->blocks + end, 0, blocks * IO_BLOCK_BYTES - end);
+    uint64_t start = clock_ns();
+    status = log->io->write_through(log->io, log->file, log->blocks, blocks * IO_BLOCK_BYTES,
+                                    lsn_offset(piece->lsn) - used);
+    log->has_no_through = status == -EOPNOTSUPP;
+    if (status < 0)
+        return status;
+    note_written(log, piece->lsn, size, 0);
+    note_synced(log, clock_ns() - start);
+    memmove(log->blocks, log->blocks + end / IO_BLOCK_BYTES * IO_BLOCK_BYTES, end % IO_BLOCK_BYTES);
+    log->blocks_end = log->written_end;
+    batch->pieces_written = 1;
     return 0;
 }
 
@@ -197,7 +260,9 @@ static void tell_keeper(struct commit_log *log, struct batch *batch)
 /* Writes what is left of BATCH, and syncs it when that is due. */
 static int store_batch(struct commit_log *log, struct batch *batch, bool is_urgent)
 {
-    int status = commit_log_write_batch(log, batch);
+    int status = batch->is_lone ? write_through(log, batch) : -EOPNOTSUPP;
+    if (status == -EOPNOTSUPP)
+        status = commit_log_write_batch(log, batch);
     if (status == 0) {
         log->written_lsn = batch->last_lsn;
         if (is_urgent || batch->is_awaited || log->unsynced.size + batch->bytes.size >= LAZY_BYTES)
@@ -215,7 +280,7 @@ static void recycle_batch(struct commit_log *log, struct batch *batch)
 {
     batch->bytes.size = batch->given = 0;
     batch->piece_count = batch->pieces_written = 0;
-    batch->is_awaited = false;
+    batch->is_awaited = batch->is_lone = false;
     batch->next = NULL;
     if (log->spare == NULL)
         log->spare = batch;

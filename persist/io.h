@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define IO_BLOCK_BYTES 4096u /* no device has larger ones */
+
 enum io_mode {
     IO_READ,   /* an existing file, to read */
     IO_WRITE,  /* an existing file, to read and write */
@@ -29,6 +31,11 @@ struct io {
     int (*write)(struct io *io, int file, const void *from, size_t bytes, uint64_t offset);
     /* What was written to FILE is on the device when this returns 0 (fdatasync). */
     int (*sync)(struct io *io, int file);
+    /* Writes whole blocks past the system's memory: they are on the device when this returns 0, in
+     * less time than by write and sync. FROM is at a multiple of IO_BLOCK_BYTES, as are BYTES and
+     * OFFSET; nothing else that was written to FILE may wait for a sync. -EOPNOTSUPP where the
+     * system or the file system cannot do that: nothing relevant has happened then. */
+    int (*write_through)(struct io *io, int file, const void *from, size_t bytes, uint64_t offset);
     /* Gives FILE this size, with its blocks allocated and zeroed. */
     int (*allocate)(struct io *io, int file, uint64_t bytes);
     int64_t (*size)(struct io *io, int file);

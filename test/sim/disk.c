@@ -193,6 +193,15 @@ static int sim_sync(struct io *io, int file)
     return result;
 }
 
+static int sim_write_through(struct io *io, int file, const void *from, size_t bytes,
+                             uint64_t offset)
+{
+    CHECK((uintptr_t)from % IO_BLOCK_BYTES == 0 && bytes % IO_BLOCK_BYTES == 0 &&
+          offset % IO_BLOCK_BYTES == 0);
+    int result = sim_write(io, file, from, bytes, offset);
+    return result == 0 ? sim_sync(io, file) : result;
+}
+
 static int sim_allocate(struct io *io, int file, uint64_t bytes)
 {
     struct disk *disk = disk_of(io);
@@ -304,6 +313,7 @@ static struct disk *new_from(struct disk_state start, uint64_t seed)
         .read = sim_read,
         .write = sim_write,
         .sync = sim_sync,
+        .write_through = sim_write_through,
         .allocate = sim_allocate,
         .size = sim_size,
         .rename = sim_rename,

@@ -303,3 +303,35 @@ void locking_leaves_its_file_and_may_be_repeated(void **state)
     assert_string_equal(io_names(io), "lock ");
     assert_true(io->free_bytes(io) > 0);
 }
+
+/* A file system that does not know it leaves the file as it is. */
+void blocks_that_are_written_through_are_read_between_others(void **state)
+{
+    enum { BLOCKS = 4, BYTES = BLOCKS * IO_BLOCK_BYTES };
+    struct io *io = *state;
+    static uint8_t expected[BYTES], got[BYTES];
+    uint8_t *block = aligned_alloc(IO_BLOCK_BYTES, IO_BLOCK_BYTES);
+    assert_non_null(block);
+    int file = create(io, "a");
+    assert_int_equal(io->allocate(io, file, BYTES), 0);
+    memset(expected, 0, sizeof expected);
+    for (unsigned i = 0; i < 64; i++) {
+        uint64_t offset = io_random() % BLOCKS * IO_BLOCK_BYTES;
+        memset(block, (int)i, IO_BLOCK_BYTES);
+        int status = -EOPNOTSUPP;
+        if (i % 2 == 0) {
+            assert_int_equal(io->sync(io, file), 0);
+            status = io->write_through(io, file, block, IO_BLOCK_BYTES, offset);
+            assert_true(status == 0 || status == -EOPNOTSUPP);
+        }
+        if (status != 0) {
+            offset += io_random() % 100;
+            assert_int_equal(io->write(io, file, block, 1000, offset), 0);
+        }
+        memset(expected + offset, (int)i, status == 0 ? IO_BLOCK_BYTES : 1000);
+        assert_int_equal(io->read(io, file, got, BYTES, 0), BYTES);
+        assert_memory_equal(got, expected, BYTES);
+    }
+    assert_int_equal(io->close(io, file), 0);
+    free(block);
+}

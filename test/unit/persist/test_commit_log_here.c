@@ -25,10 +25,12 @@
 /* A log with its thread on a disk in memory, which it shares with the test: never both at once. */
 struct fixture {
     struct disk *disk;
-    struct io io;    /* the disk's, with our sync */
+    struct io io;    /* the disk's, with our syncs */
     atomic_int slow; /* syncs that are to take SLOW_NS */
     pthread_t here;
     atomic_uint synced_here, synced_there;
+    unsigned through; /* calls of write_through */
+    bool has_no_through;
     struct commit_log *log;
     pthread_mutex_t lock;
     pthread_cond_t told;
@@ -37,18 +39,32 @@ struct fixture {
 
 static struct fixture *fixture;
 
-static int sync_slowly(struct io *io, int file)
+/* Notes who syncs, and takes a slow device's time. */
+static void begin_sync(void)
 {
     if (atomic_load(&fixture->slow) > 0) {
         atomic_fetch_sub(&fixture->slow, 1);
-        nanosleep(&(struct timespec){.tv_nsec = SLOW_NS}, NULL); /* the device's time */
+        nanosleep(&(struct timespec){.tv_nsec = SLOW_NS}, NULL);
     }
     atomic_fetch_add(pthread_equal(pthread_self(), fixture->here) ? &fixture->synced_here
                                                                   : &fixture->synced_there,
                      1);
-    struct io *inner = disk_io(fixture->disk);
-    (void)io;
-    return inner->sync(inner, file);
+}
+
+static int noted_sync(struct io *io, int file)
+{
+    begin_sync();
+    return disk_io(fixture->disk)->sync(io, file);
+}
+
+static int noted_write_through(struct io *io, int file, const void *from, size_t bytes,
+                               uint64_t offset)
+{
+    begin_sync();
+    fixture->through++;
+    if (fixture->has_no_through)
+        return -EOPNOTSUPP;
+    return disk_io(fixture->disk)->write_through(io, file, from, bytes, offset);
 }
 
 static void on_durable(void *context)
@@ -67,7 +83,8 @@ static int set_up(void **state)
     fixture = mem_zalloc(sizeof *fixture);
     fixture->disk = disk_new(1);
     fixture->io = *disk_io(fixture->disk);
-    fixture->io.sync = sync_slowly;
+    fixture->io.sync = noted_sync;
+    fixture->io.write_through = noted_write_through;
     fixture->here = pthread_self();
     assert_int_equal(pthread_mutex_init(&fixture->lock, NULL), 0);
     assert_int_equal(pthread_cond_init(&fixture->told, NULL), 0);
@@ -211,6 +228,36 @@ static void slow_device_is_left_to_the_writer_until_it_is_quick_again(void **sta
     close_with(records);
 }
 
+/* --- past the system's memory ------------------------------------------------------------------
+ */
+
+static void batches_of_both_ways_follow_each_other_in_the_same_blocks(void **state)
+{
+    (void)state;
+    unsigned records = 0;
+    for (unsigned i = 0; i < 40; i++) {
+        uint64_t lsn = put(10 + i * 37 % 3000);
+        records++;
+        commit_log_flush(fixture->log, i % 3 != 0);
+        wait_until_durable(lsn);
+    }
+    assert_in_range(fixture->through, 20, 27);
+    close_with(records);
+}
+
+static void file_system_that_cannot_is_asked_once(void **state)
+{
+    (void)state;
+    fixture->has_no_through = true;
+    for (unsigned i = 0; i < 3; i++) {
+        uint64_t lsn = put(100);
+        commit_log_flush(fixture->log, true);
+        assert_true(commit_log_durable_lsn(fixture->log) >= lsn);
+    }
+    assert_int_equal(fixture->through, 1);
+    close_with(3);
+}
+
 /* --- when it goes wrong ----------------------------------------------------------------------- */
 
 static void error_ends_the_log_and_is_told(void **state)
@@ -242,7 +289,7 @@ static void full_disk_is_told_and_the_writer_tries_again(void **state)
     uint64_t second = put(100);
     commit_log_flush(fixture->log, true);
     wait_until_durable(second);
-    assert_int_equal(atomic_load(&fixture->synced_here), 0);
+    assert_true(atomic_load(&fixture->synced_there) > 0);
     close_with(2);
     log_set_output(STDERR_FILENO);
 }
@@ -272,6 +319,8 @@ int main(void)
         TEST(batch_that_begins_a_segment_is_left_to_the_writer),
         TEST(what_nobody_waits_for_is_not_waited_for),
         TEST(slow_device_is_left_to_the_writer_until_it_is_quick_again),
+        TEST(batches_of_both_ways_follow_each_other_in_the_same_blocks),
+        TEST(file_system_that_cannot_is_asked_once),
         TEST(error_ends_the_log_and_is_told),
         TEST(full_disk_is_told_and_the_writer_tries_again),
         TEST(batch_that_has_grown_large_is_written_while_the_next_is_filled),
