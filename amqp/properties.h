@@ -19,6 +19,9 @@ struct properties {
 #include "amqp/properties.def"
 };
 
+/* The flags, which stand before the values. */
+#define PROPERTY_FLAGS_BYTES 2
+
 /* The fixed front of a content header frame's payload: class id, weight, body size. */
 #define CONTENT_HEADER_BYTES 12
 

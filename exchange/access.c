@@ -177,10 +177,28 @@ int access_check_channel(const struct session *session, struct reply_error *erro
 int access_check_queue_limit(const struct vhost *vhost, struct slice name,
                              struct reply_error *error)
 {
+    const struct engine *engine = vhost->engine;
+    uint32_t most = engine->maxima.queues;
+    if (most != 0 && engine->registries[REGISTRY_QUEUE].count >= most)
+        return reply_error(error, REPLY_PRECONDITION_FAILED,
+                           "cannot declare queue '%.*s': queue limit in cluster (%u) is reached",
+                           SLICE_ARGS(name), most);
     if (!is_reached(vhost->queues_max, vhost->queues.count))
         return 0;
     return reply_error(error, REPLY_PRECONDITION_FAILED,
                        "cannot declare queue '%.*s': queue limit in vhost '%.*s' (%" PRId64
                        ") is reached",
                        SLICE_ARGS(name), SLICE_ARGS(vhost->name), vhost->queues_max);
+}
+
+int access_check_exchange_limit(const struct vhost *vhost, struct slice name,
+                                struct reply_error *error)
+{
+    uint32_t most = vhost->engine->maxima.exchanges;
+    if (most == 0 || vhost->engine->registries[REGISTRY_EXCHANGE].count < most)
+        return 0;
+    return reply_error(error, REPLY_PRECONDITION_FAILED,
+                       "cannot declare exchange '%.*s' in vhost '%.*s': exchange limit of %u is "
+                       "reached",
+                       SLICE_ARGS(name), SLICE_ARGS(vhost->name), most);
 }

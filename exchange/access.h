@@ -46,8 +46,10 @@ int access_check_vhost(struct session *session, const struct vhost *vhost,
 int access_check_channel(const struct session *session, struct reply_error *error)
     __attribute__((warn_unused_result));
 
-/* May a queue called NAME be added to VHOST? 0, or -1 with ERROR: 406. */
+/* May a queue, or an exchange, called NAME be added to VHOST? 0, or -1 with ERROR: 406. */
 int access_check_queue_limit(const struct vhost *vhost, struct slice name,
                              struct reply_error *error) __attribute__((warn_unused_result));
+int access_check_exchange_limit(const struct vhost *vhost, struct slice name,
+                                struct reply_error *error) __attribute__((warn_unused_result));
 
 #endif

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exchange/accounts.h"
 
+#include <stdio.h>
+
 #include "amqp/table.h"
 #include "exchange/definition.h"
 #include "exchange/engine.h"
+#include "exchange/event.h"
 #include "exchange/session.h"
 #include "server/base/mem.h"
 
@@ -83,6 +86,9 @@ struct account_result access_put_user(struct engine *engine, const struct user_s
     }
     user_set_tags(user, spec->tags);
     (void)user_define(engine, user);
+    event_user(engine, status == ACCOUNT_CREATED ? "user.created" : "user.password.changed",
+               user->name);
+    event_user_tags(engine, user);
     return done(engine, status);
 }
 
@@ -99,6 +105,7 @@ struct account_result access_delete_user(struct engine *engine, struct slice nam
     (void)engine_undefine(engine, DEFINITION_USER, name);
     map_remove(&engine->users, name);
     user->deleted = true;
+    event_user(engine, "user.deleted", user->name);
     user_unref(user);
     return done(engine, ACCOUNT_DELETED);
 }
@@ -115,6 +122,15 @@ void access_allow_all(const struct user *user, struct vhost *vhost)
     map_add(&vhost->permissions, permission->key, permission);
 }
 
+static struct account_result too_many_vhosts(const struct engine *engine, struct slice name)
+{
+    struct account_result result = RESULT(ACCOUNT_REFUSED);
+    (void)snprintf(result.reason, sizeof result.reason,
+                   "cannot create vhost '%.*s': vhost limit of %u is reached", SLICE_ARGS(name),
+                   engine->maxima.vhosts);
+    return result;
+}
+
 struct account_result access_put_vhost(struct engine *engine, struct slice name,
                                        const struct vhost_metadata *metadata, struct slice creator)
 {
@@ -126,6 +142,9 @@ struct account_result access_put_vhost(struct engine *engine, struct slice name,
     if (metadata->description.size + metadata->default_queue_type.size + metadata->tags.size >
         DEFINITION_BYTES_MAX / 2)
         return refused("metadata is too long");
+    if (vhost == NULL && engine->maxima.vhosts != 0 &&
+        engine->vhosts.count >= engine->maxima.vhosts)
+        return too_many_vhosts(engine, name);
     engine_begin_together(engine);
     if (vhost == NULL) {
         vhost = vhost_new(engine, name);
@@ -133,6 +152,7 @@ struct account_result access_put_vhost(struct engine *engine, struct slice name,
     }
     vhost_set_metadata(vhost, metadata);
     (void)vhost_define(vhost);
+    event_vhost(vhost, status == ACCOUNT_CREATED ? "vhost.created" : "vhost.updated");
     if (status == ACCOUNT_CREATED && map_get(&engine->users, creator) != NULL)
         (void)access_set_permission(engine, name, creator, (struct slice[]){all, all, all});
     return done(engine, status);
@@ -165,7 +185,10 @@ struct account_result access_delete_vhost(struct engine *engine, struct slice na
     vhost_unbind_predeclared(vhost);
     undefine_vhost(engine, vhost);
     map_remove(&engine->vhosts, vhost->name);
+    vhost->references++;
     vhost_free(vhost);
+    event_vhost(vhost, "vhost.deleted");
+    vhost_unref(vhost);
     return done(engine, ACCOUNT_DELETED);
 }
 
@@ -198,6 +221,7 @@ static struct account_result set_permission(struct engine *engine, struct slice 
     }
     engine_begin_together(engine);
     (void)permission_put(vhost, permission, is_topic);
+    event_permission_set(vhost, permission, is_topic);
     return done(engine, status);
 }
 
@@ -229,6 +253,7 @@ struct account_result access_clear_permission(struct engine *engine, struct slic
         return RESULT(ACCOUNT_NOTHING);
     engine_begin_together(engine);
     (void)permission_remove(vhost, permission, false);
+    event_permission_cleared(vhost, user, false);
     return done(engine, ACCOUNT_DELETED);
 }
 
@@ -250,6 +275,8 @@ struct account_result access_clear_topic_permission(struct engine *engine, struc
             count = 1;
         }
     }
+    if (count > 0)
+        event_permission_cleared(vhost, user, true);
     return done(engine, count > 0 ? ACCOUNT_DELETED : ACCOUNT_NOTHING);
 }
 
@@ -282,6 +309,10 @@ static struct account_result put_limit(struct engine *engine, enum definition_ki
         (void)engine_define(engine, kind, key, buf_slice(&table));
     else if (was_set)
         (void)engine_undefine(engine, kind, key);
+    if (kind == DEFINITION_VHOST_LIMITS)
+        event_vhost_limits(engine, key, buf_slice(&table));
+    else
+        event_user_limits(engine, key, buf_slice(&table));
     buf_fini(&table);
     return done(engine, value == NULL ? ACCOUNT_DELETED
                         : was_set     ? ACCOUNT_REPLACED

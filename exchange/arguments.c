@@ -49,14 +49,19 @@ static bool refuse_bad_duration(const struct table_value *value, char reason[REA
     return true;
 }
 
-static bool refuse_bad_expires(const struct table_value *value, char reason[REASON_MAX])
+static bool refuse_zero(const struct table_value *value, char reason[REASON_MAX])
 {
-    if (refuse_bad_duration(value, reason))
+    if (refuse_negative(value, reason))
         return true;
     if (value->integer > 0)
         return false;
     snprintf(reason, REASON_MAX, "{value_zero,0}");
     return true;
+}
+
+static bool refuse_bad_expires(const struct table_value *value, char reason[REASON_MAX])
+{
+    return refuse_bad_duration(value, reason) || refuse_zero(value, reason);
 }
 
 static bool refuse_over_255(const struct table_value *value, char reason[REASON_MAX])
@@ -110,6 +115,29 @@ static bool refuse_bad_mode(const struct table_value *value, char reason[REASON_
     return refuse_others(value, names, "invalid_queue_mode", reason);
 }
 
+static bool refuse_bad_strategy(const struct table_value *value, char reason[REASON_MAX])
+{
+    static const char *const names[] = {"at-most-once", "at-least-once", NULL};
+    return refuse_others(value, names, "invalid_dlx_strategy", reason);
+}
+
+static bool refuse_bad_locator(const struct table_value *value, char reason[REASON_MAX])
+{
+    static const char *const names[] = {"client-local", "balanced", "random", "least-leaders",
+                                        NULL};
+    return refuse_others(value, names, "invalid_queue_locator_arg", reason);
+}
+
+static bool refuse_bad_version(const struct table_value *value, char reason[REASON_MAX])
+{
+    if (not_an_integer(value, reason))
+        return true;
+    if (value->integer == 1 || value->integer == 2)
+        return false;
+    snprintf(reason, REASON_MAX, "\"unsupported queue version '%" PRId64 "'\"", value->integer);
+    return true;
+}
+
 static bool refuse_bad_type(const struct table_value *value, char reason[REASON_MAX])
 {
     static const char *const names[] = {"classic", "quorum", NULL};
@@ -123,17 +151,39 @@ static bool refuse_bad_type(const struct table_value *value, char reason[REASON_
     return true;
 }
 
+enum queue_type { CLASSIC = 1, QUORUM = 2, STREAM = 4 };
+
+/* TYPES have a use for the argument. As RabbitMQ, but for x-delivery-limit and x-consumer-timeout,
+ * which are for classic queues, too. */
 static const struct known_argument {
     const char *key;
     value_check refuse;
+    unsigned types; /* of enum queue_type */
 } queue_arguments[] = {
-    {"x-expires", refuse_bad_expires},    {"x-message-ttl", refuse_bad_duration},
-    {"x-max-length", refuse_negative},    {"x-max-length-bytes", refuse_negative},
-    {"x-max-priority", refuse_over_255},  {"x-dead-letter-routing-key", refuse_non_string},
-    {DEAD_LETTER_EXCHANGE, NULL}, /* see check_exchange_name */
-    {"x-overflow", refuse_bad_overflow},  {"x-queue-mode", refuse_bad_mode},
-    {QUEUE_TYPE, refuse_bad_type},        {"x-single-active-consumer", refuse_non_bool},
-    {"x-delivery-limit", not_an_integer},
+    {"x-expires", refuse_bad_expires, CLASSIC | QUORUM},
+    {"x-message-ttl", refuse_bad_duration, CLASSIC | QUORUM},
+    {"x-max-length", refuse_negative, CLASSIC | QUORUM},
+    {"x-max-length-bytes", refuse_negative, CLASSIC | QUORUM | STREAM},
+    {"x-max-priority", refuse_over_255, CLASSIC},
+    {"x-dead-letter-routing-key", refuse_non_string, CLASSIC | QUORUM},
+    {DEAD_LETTER_EXCHANGE, NULL, CLASSIC | QUORUM}, /* see check_exchange_name */
+    {"x-dead-letter-strategy", refuse_bad_strategy, QUORUM},
+    {"x-overflow", refuse_bad_overflow, CLASSIC | QUORUM},
+    {"x-queue-mode", refuse_bad_mode, CLASSIC},
+    {"x-queue-version", refuse_bad_version, CLASSIC},
+    {QUEUE_TYPE, refuse_bad_type, CLASSIC | QUORUM | STREAM},
+    {"x-single-active-consumer", refuse_non_bool, CLASSIC | QUORUM},
+    {"x-delivery-limit", not_an_integer, CLASSIC | QUORUM},
+    {"x-consumer-timeout", refuse_negative, CLASSIC | QUORUM},
+    {"x-queue-leader-locator", refuse_bad_locator, CLASSIC | QUORUM | STREAM},
+    {"x-queue-master-locator", refuse_non_string, CLASSIC},
+    {"x-quorum-initial-group-size", refuse_zero, QUORUM},
+    {"x-max-in-memory-length", refuse_negative, QUORUM},
+    {"x-max-in-memory-bytes", refuse_negative, QUORUM},
+    {"x-initial-cluster-size", refuse_zero, STREAM},
+    {"x-max-age", refuse_non_string, STREAM},
+    {"x-stream-max-segment-size-bytes", refuse_negative, STREAM},
+    {"x-stream-filter-size-bytes", refuse_negative, STREAM},
 };
 
 #define QUEUE_ARGUMENT_COUNT (sizeof queue_arguments / sizeof queue_arguments[0])
@@ -159,11 +209,39 @@ static int check_exchange_name(struct slice arguments, const char *key,
                        SLICE_ARGS(resource->vhost));
 }
 
+bool arguments_are_of_quorum(struct slice arguments)
+{
+    struct table_value value;
+    return table_find(arguments, SLICE_LITERAL(QUEUE_TYPE), &value) &&
+           value.type == TABLE_LONGSTR && slice_equal(value.bytes, SLICE_LITERAL("quorum"));
+}
+
+/* Has the queue's type a use for each known argument? */
+static int check_types(struct slice arguments, const struct resource *resource,
+                       struct reply_error *error)
+{
+    bool is_quorum = arguments_are_of_quorum(arguments);
+    struct table_value value;
+    for (size_t i = 0; i < QUEUE_ARGUMENT_COUNT; i++)
+        if ((queue_arguments[i].types & (is_quorum ? QUORUM : CLASSIC)) == 0 &&
+            table_find(arguments, slice_from_string(queue_arguments[i].key), &value))
+            return reply_error(error, REPLY_PRECONDITION_FAILED,
+                               "invalid arg '%s' for %s '%.*s' in vhost '%.*s' of queue type "
+                               "rabbit_%s_queue",
+                               queue_arguments[i].key, resource->kind, SLICE_ARGS(resource->name),
+                               SLICE_ARGS(resource->vhost), is_quorum ? "quorum" : "classic");
+    return 0;
+}
+
 int arguments_check_queue(struct slice arguments, const struct resource *resource,
                           struct reply_error *error)
 {
     struct table_value value;
     char reason[REASON_MAX];
+    if (table_find(arguments, SLICE_LITERAL(QUEUE_TYPE), &value) && refuse_bad_type(&value, reason))
+        return invalid(error, QUEUE_TYPE, resource, reason);
+    if (check_types(arguments, resource, error) < 0)
+        return -1;
     for (size_t i = 0; i < QUEUE_ARGUMENT_COUNT; i++)
         if (queue_arguments[i].refuse != NULL &&
             table_find(arguments, slice_from_string(queue_arguments[i].key), &value) &&
@@ -178,14 +256,18 @@ int arguments_check_queue(struct slice arguments, const struct resource *resourc
     return 0;
 }
 
-void arguments_without_effect(struct slice arguments, void (*tell)(void *context, const char *key),
-                              void *context)
+int arguments_check_quorum(bool durable, bool exclusive, bool auto_delete,
+                           const struct resource *resource, struct reply_error *error)
 {
-    struct table_value value;
-    for (size_t i = 0; i < QUEUE_ARGUMENT_COUNT; i++)
-        if (strcmp(queue_arguments[i].key, QUEUE_TYPE) != 0 &&
-            table_find(arguments, slice_from_string(queue_arguments[i].key), &value))
-            tell(context, queue_arguments[i].key);
+    const char *property = auto_delete ? "auto-delete"
+                           : exclusive ? "exclusive-owner"
+                           : !durable  ? "non-durable"
+                                       : NULL;
+    if (property == NULL)
+        return 0;
+    return reply_error(error, REPLY_PRECONDITION_FAILED,
+                       "invalid property '%s' for %s '%.*s' in vhost '%.*s'", property,
+                       resource->kind, SLICE_ARGS(resource->name), SLICE_ARGS(resource->vhost));
 }
 
 int arguments_check_exchange(struct slice arguments, const struct resource *resource,

@@ -15,15 +15,18 @@ struct resource {
     struct slice name, vhost;
 };
 
-/* Checks types and ranges of the queue arguments that RabbitMQ knows; unknown ones are let be. 0,
- * or -1 with ERROR filled. */
+/* Checks types and ranges of the queue arguments that RabbitMQ knows, and that the queue's type has
+ * a use for them; unknown ones are let be. 0, or -1 with ERROR filled. */
 int arguments_check_queue(struct slice arguments, const struct resource *resource,
                           struct reply_error *error) __attribute__((warn_unused_result));
 
-/* Calls TELL for each argument that is known and checked, but that this version does nothing with.
- */
-void arguments_without_effect(struct slice arguments, void (*tell)(void *context, const char *key),
-                              void *context);
+/* Do they ask for a quorum queue? */
+bool arguments_are_of_quorum(struct slice arguments);
+
+/* Checks the properties of a quorum queue: 0, or -1 with ERROR filled. */
+int arguments_check_quorum(bool durable, bool exclusive, bool auto_delete,
+                           const struct resource *resource, struct reply_error *error)
+    __attribute__((warn_unused_result));
 
 /* Checks the alternate exchange's type. */
 int arguments_check_exchange(struct slice arguments, const struct resource *resource,

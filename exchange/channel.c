@@ -2,6 +2,7 @@
 #include "exchange/channel.h"
 
 #include "exchange/consumer.h"
+#include "exchange/dead_letter.h"
 #include "exchange/engine.h"
 #include "exchange/message.h"
 #include "exchange/queue.h"
@@ -49,6 +50,7 @@ void channel_track(struct channel *channel, struct queue *queue, struct consumer
     unacked->message = entry->message;
     unacked->consumer = consumer;
     unacked->delivery_count = entry->delivery_count;
+    unacked->delivered = channel->session->engine->timeouts.now & UNACKED_TIME_MASK;
     queue->references++;
     queue->unacked++;
     queue->unacked_bytes += entry->message->body_bytes;
@@ -63,15 +65,14 @@ void channel_settle_entry(struct channel *channel, struct unacked *entry,
     if (!settlement->acked && settlement->requeue) {
         counters->messages_requeued++;
         queue_requeue(queue, entry->position, entry->message, entry->delivery_count + 1);
-    } else {
-        if (settlement->acked) {
-            counters->messages_acked++;
-            queue->traffic.count[TRAFFIC_ACK]++;
-            channel->traffic.count[TRAFFIC_ACK]++;
-        } else {
-            counters->messages_rejected++;
-        }
+    } else if (settlement->acked) {
+        counters->messages_acked++;
+        queue->traffic.count[TRAFFIC_ACK]++;
+        channel->traffic.count[TRAFFIC_ACK]++;
         queue_settle(queue, entry->position, entry->message);
+    } else {
+        counters->messages_rejected++;
+        dead_letter(queue, entry->position, entry->message, DEAD_REJECTED);
     }
     queue->unacked--;
     queue_unref(queue);
@@ -175,31 +176,21 @@ void channel_published(struct channel *channel, uint64_t lsn)
     struct engine *engine = channel->session->engine;
     struct confirms *confirms = &channel->confirms;
     confirms->published++;
-    if (lsn > engine->durable_lsn)
-        push_pending(confirms, (struct pending_confirm){confirms->published, lsn});
+    if (lsn > engine->durable_lsn || __builtin_expect(confirms->rejected, 0))
+        push_pending(confirms,
+                     (struct pending_confirm){confirms->published, lsn, confirms->rejected});
+    confirms->rejected = false;
     if (!list_node_is_linked(&confirms->due))
         list_append(&engine->confirming, &confirms->due);
 }
 
-void channel_confirm(struct channel *channel)
+/* Acknowledges what is not yet, up to UPTO. */
+static void acknowledge(struct channel *channel, uint64_t upto)
 {
-    struct engine *engine = channel->session->engine;
     struct confirms *confirms = &channel->confirms;
-    uint64_t upto = confirms->published;
-    while (confirms->count > 0) {
-        struct pending_confirm *first = &confirms->pending[confirms->head];
-        if (first->lsn > engine->durable_lsn) {
-            upto = first->sequence - 1;
-            break;
-        }
-        confirms->head = (confirms->head + 1) & (confirms->capacity - 1);
-        confirms->count--;
-    }
-    if (confirms->count == 0 && list_node_is_linked(&confirms->due))
-        list_remove(&confirms->due);
     if (upto == confirms->confirmed)
         return;
-    engine->counters.messages_confirmed += upto - confirms->confirmed;
+    channel->session->engine->counters.messages_confirmed += upto - confirms->confirmed;
     channel->traffic.count[TRAFFIC_CONFIRM] += upto - confirms->confirmed;
     bool multiple = upto - confirms->confirmed > 1;
     confirms->confirmed = upto;
@@ -208,23 +199,76 @@ void channel_confirm(struct channel *channel)
                                   .basic_ack = {.delivery_tag = upto, .multiple = multiple}});
 }
 
+/* The same with basic.nack. */
+static void refuse(struct channel *channel, uint64_t upto)
+{
+    struct confirms *confirms = &channel->confirms;
+    bool multiple = upto - confirms->confirmed > 1;
+    confirms->confirmed = upto;
+    session_send(channel->session, channel->number,
+                 &(struct method){.id = METHOD_BASIC_NACK,
+                                  .basic_nack = {.delivery_tag = upto, .multiple = multiple}});
+}
+
+/* The first that is pending, if its time has come; else NULL. */
+static const struct pending_confirm *first_durable(const struct channel *channel)
+{
+    const struct confirms *confirms = &channel->confirms;
+    if (confirms->count == 0)
+        return NULL;
+    const struct pending_confirm *first = &confirms->pending[confirms->head];
+    return first->lsn <= channel->session->engine->durable_lsn ? first : NULL;
+}
+
+static void pop_pending(struct confirms *confirms)
+{
+    confirms->head = (confirms->head + 1) & (confirms->capacity - 1);
+    confirms->count--;
+}
+
+/* Refuses FIRST, which is the first that is pending and durable, and what was rejected after it at
+ * once; acknowledges those before. */
+static void refuse_run(struct channel *channel, const struct pending_confirm *first)
+{
+    uint64_t last = first->sequence;
+    acknowledge(channel, last - 1);
+    pop_pending(&channel->confirms);
+    while ((first = first_durable(channel)) != NULL && first->is_rejected &&
+           first->sequence == last + 1) {
+        last++;
+        pop_pending(&channel->confirms);
+    }
+    refuse(channel, last);
+}
+
+void channel_confirm(struct channel *channel)
+{
+    struct confirms *confirms = &channel->confirms;
+    for (const struct pending_confirm *first; (first = first_durable(channel)) != NULL;) {
+        if (__builtin_expect(first->is_rejected, 0))
+            refuse_run(channel, first);
+        else
+            pop_pending(confirms);
+    }
+    uint64_t upto = confirms->count > 0 ? confirms->pending[confirms->head].sequence - 1
+                                        : confirms->published;
+    if (confirms->count == 0 && list_node_is_linked(&confirms->due))
+        list_remove(&confirms->due);
+    acknowledge(channel, upto);
+}
+
 void channel_refuse(struct channel *channel)
 {
     struct confirms *confirms = &channel->confirms;
     channel_confirm(channel);
     if (confirms->confirmed == confirms->published)
         return;
-    bool multiple = confirms->published - confirms->confirmed > 1;
     channel->session->engine->counters.messages_refused += confirms->published -
                                                            confirms->confirmed;
-    confirms->confirmed = confirms->published;
     confirms->count = confirms->head = 0;
     if (list_node_is_linked(&confirms->due))
         list_remove(&confirms->due);
-    session_send(channel->session, channel->number,
-                 &(struct method){
-                     .id = METHOD_BASIC_NACK,
-                     .basic_nack = {.delivery_tag = confirms->published, .multiple = multiple}});
+    refuse(channel, confirms->published);
 }
 
 /* --- the end --------------------------------------------------------------------------------- */

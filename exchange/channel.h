@@ -27,10 +27,11 @@ enum channel_mode { CHANNEL_PLAIN, CHANNEL_CONFIRM, CHANNEL_TX };
 #define CHANNEL_REPLY_TOKEN_BYTES 24
 #define CHANNEL_SEVERAL           UINT64_MAX
 
-/* A publish whose confirm waits for the store. */
+/* A publish whose confirm waits for the store, or is none. */
 struct pending_confirm {
     uint64_t sequence; /* its number in the channel */
     uint64_t lsn;
+    bool is_rejected; /* a queue did not take it: it is not confirmed (basic.nack) */
 };
 
 struct confirms {
@@ -38,6 +39,7 @@ struct confirms {
     uint64_t confirmed; /* the last one acked */
     struct pending_confirm *pending; /* a ring, in order of both numbers */
     uint32_t capacity, head, count;
+    bool rejected;        /* a queue has rejected what is published now */
     struct list_node due; /* in engine.confirming: to be looked at when the tick ends */
 };
 

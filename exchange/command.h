@@ -31,6 +31,7 @@ struct command_open {
     void *connection;
     struct slice name; /* "127.0.0.1:4000 -> 127.0.0.1:5672" */
     bool from_loopback;
+    bool is_tls;
     uint32_t unwritten_max; /* bytes that may wait for a client that does not read */
 };
 

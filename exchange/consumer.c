@@ -2,10 +2,14 @@
 #include "exchange/consumer.h"
 
 #include "exchange/channel.h"
+#include "exchange/delivery_limit.h"
 #include "exchange/engine.h"
 #include "exchange/message.h"
 #include "exchange/queue.h"
 #include "exchange/session.h"
+#include "exchange/single_active.h"
+#include "exchange/trace.h"
+#include "exchange/vhost.h"
 #include "server/base/mem.h"
 
 /* Behind the last active consumer of the same or a higher priority. */
@@ -19,6 +23,27 @@ static void activate(struct consumer *consumer)
     list_insert_before(after->next, &consumer->active);
 }
 
+/* Among its queue's consumers. */
+static void join_queue(struct consumer *consumer)
+{
+    struct list *consumers = &consumer->queue->consumers;
+    struct list_node *after = consumers->head.prev;
+    while (consumer->queue->settings.single_active && after != &consumers->head &&
+           LIST_ENTRY(after, struct consumer, by_queue)->priority < consumer->priority)
+        after = after->prev;
+    list_insert_before(after->next, &consumer->by_queue);
+    consumer->queue->consumer_count++;
+    if (consumer->exclusive && !consumer->queue->settings.is_quorum)
+        consumer->queue->exclusive_consumer = consumer;
+    single_active_added(consumer);
+}
+
+/* May it be among the active ones, when it has credit? */
+static bool has_turn(const struct consumer *consumer)
+{
+    return !consumer->queue->is_paused && !single_active_waits(consumer);
+}
+
 struct consumer *consumer_add(struct channel *channel, struct queue *queue,
                               const struct consumer_spec *spec)
 {
@@ -26,6 +51,8 @@ struct consumer *consumer_add(struct channel *channel, struct queue *queue,
     consumer->channel = channel;
     consumer->queue = queue;
     consumer->priority = spec->priority;
+    consumer->timeout_ms = spec->timeout_ms;
+    consumer_timeout_note(channel->session->engine, spec->timeout_ms);
     consumer->prefetch = spec->no_ack ? 0 : channel->prefetch;
     consumer->no_ack = spec->no_ack;
     consumer->exclusive = spec->exclusive;
@@ -36,16 +63,13 @@ struct consumer *consumer_add(struct channel *channel, struct queue *queue,
     channel_note(&channel->took_from, queue != NULL ? queue->registered.id : CHANNEL_SEVERAL);
     if (queue == NULL)
         return consumer;
-    list_append(&queue->consumers, &consumer->by_queue);
-    queue->consumer_count++;
-    if (consumer->exclusive)
-        queue->exclusive_consumer = consumer;
+    join_queue(consumer);
     registry_add(channel->session->engine, REGISTRY_CONSUMER, &consumer->registered);
-    if (queue->is_paused) {
-        list_append(&channel->parked, &consumer->parked);
-    } else {
+    if (has_turn(consumer)) {
         activate(consumer);
         queue_schedule(queue);
+    } else {
+        list_append(&channel->parked, &consumer->parked);
     }
     return consumer;
 }
@@ -71,9 +95,12 @@ void consumer_cancel(struct consumer *consumer)
         queue->consumer_count--;
         if (queue->exclusive_consumer == consumer)
             queue->exclusive_consumer = NULL;
+        single_active_removed(consumer);
     }
     if (consumer->unacked == 0)
         free_consumer(consumer);
+    if (queue != NULL && queue->consumer_count == 0)
+        expiry_used(queue);
     if (queue != NULL && queue->auto_delete && queue->consumer_count == 0 && !queue->deleted)
         queue_delete(queue);
 }
@@ -97,7 +124,7 @@ void consumer_park(struct consumer *consumer)
 
 void consumer_wake(struct consumer *consumer)
 {
-    if (!list_node_is_linked(&consumer->parked) || consumer->queue->is_paused ||
+    if (!list_node_is_linked(&consumer->parked) || !has_turn(consumer) ||
         !consumer_may_take(consumer))
         return;
     list_remove(&consumer->parked);
@@ -153,13 +180,21 @@ void consumer_deliver(struct consumer *consumer, const struct returned_entry *en
     struct queue *queue = consumer->queue;
     uint64_t tag = ++channel->last_tag;
     bool redelivered = queue != NULL && queue_is_redelivery(queue, entry);
-    emit(consumer, entry->message, tag, redelivered);
+    if (__builtin_expect(redelivered && delivery_limit_counts(queue, entry), 0)) {
+        struct message *counted = delivery_limit_counted(entry);
+        emit(consumer, counted, tag, redelivered);
+        message_unref(counted);
+    } else {
+        emit(consumer, entry->message, tag, redelivered);
+    }
     channel->traffic.count[TRAFFIC_DELIVER + consumer->no_ack]++;
     if (queue == NULL) {
         message_unref(entry->message);
         return;
     }
     queue->traffic.count[TRAFFIC_DELIVER + consumer->no_ack]++;
+    if (__builtin_expect(queue->vhost->tracing, 0))
+        trace_deliver(channel, queue, entry->message, redelivered);
     if (redelivered) {
         channel->traffic.count[TRAFFIC_REDELIVER]++;
         queue->traffic.count[TRAFFIC_REDELIVER]++;

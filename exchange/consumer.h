@@ -26,6 +26,7 @@ struct consumer {
     int32_t priority;
     uint32_t prefetch; /* unsettled deliveries it may have; 0: no limit */
     uint32_t unacked;
+    int64_t timeout_ms; /* for its deliveries to be settled; 0: none; negative: the queue's */
     bool no_ack, exclusive, cancelled;
     struct slice arguments; /* owned; a valid table */
     uint8_t tag_bytes;
@@ -35,6 +36,7 @@ struct consumer {
 struct consumer_spec {
     struct slice tag;
     int32_t priority;
+    int64_t timeout_ms;
     bool no_ack, exclusive;
     struct slice arguments;
 };
@@ -57,8 +59,9 @@ void consumer_deliver(struct consumer *consumer, const struct returned_entry *en
 /* Moves it from its queue's active ones to its channel's parked ones. */
 void consumer_park(struct consumer *consumer);
 
-/* When it is parked and may take a message again, from a queue that is not paused: back among the
- * active ones, and the queue is scheduled. */
+/* When it is parked and may take a message again, from a queue that is not paused and of which it
+ * is not another's turn (single_active.h): back among the active ones, and the queue is scheduled.
+ */
 void consumer_wake(struct consumer *consumer);
 
 /* Puts it behind the others of its priority; after a delivery. */

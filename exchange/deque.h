@@ -75,6 +75,13 @@ void deque_push(struct deque *deque, struct deque_pool *pool, uint64_t position,
 bool deque_pop(struct deque *deque, struct deque_pool *pool, struct returned_entry *entry,
                bool *is_leaving);
 
+/* The first message, or NULL when none is in memory in front of the cold range. */
+static inline const struct message *deque_peek(const struct deque *deque)
+{
+    const struct deque_block *block = deque->front.head;
+    return block == NULL ? NULL : block->messages[block->begin];
+}
+
 /* Has the memory of messages a few places ahead of the first brought near; before a run of
  * deque_pop. */
 void deque_prefetch(const struct deque *deque);

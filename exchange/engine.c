@@ -21,7 +21,8 @@
 #include "server/base/log.h"
 #include "server/base/mem.h"
 
-#define LEISURELY 16 /* messages in a tick */
+#define LEISURELY   16   /* messages in a tick */
+#define TIMERS_WORK 4000 /* of a tick (timers.h) */
 
 static const channel_handler handlers[METHOD_ID_COUNT] = {
     [METHOD_CHANNEL_FLOW] = handle_channel_flow,
@@ -61,6 +62,10 @@ struct engine *engine_new(const struct engine_config *config)
     engine->consumer_max_per_channel = config->consumer_max_per_channel;
     engine->route_cache_entries = config->route_cache_entries;
     engine->memory_watermark = config->memory_watermark;
+    engine->default_vhost = slice_dup(config->default_vhost);
+    engine->node_name = slice_dup(config->node_name);
+    engine->without_audit = config->without_audit;
+    engine->with_log_exchange = config->with_log_exchange;
     engine->is_loopback_only = config->is_loopback_only;
     engine->context = config->context;
     list_init(&engine->backlogs);
@@ -75,8 +80,12 @@ struct engine *engine_new(const struct engine_config *config)
     list_init(&engine->holding);
     list_init(&engine->released);
     list_init(&engine->login_sources.by_age);
+    engine->maxima = config->maxima;
+    consumer_timeout_init(engine, config->consumer_timeout_ms);
 
     struct vhost *vhost = vhost_new(engine, config->default_vhost);
+    vhost_set_metadata(
+        vhost, &(struct vhost_metadata){.description = SLICE_LITERAL("Default virtual host")});
     map_add(&engine->vhosts, vhost->name, vhost);
     uint8_t salt[USER_SALT_BYTES];
     engine->env->random(engine->env->context, salt, sizeof salt);
@@ -99,7 +108,10 @@ void engine_free(struct engine *engine)
     store_ram_init(&nowhere);
     engine->store = &nowhere.store;
     engine->observer = NULL;
+    engine->tells_events = false;
     paging_fini(engine);
+    notices_fini(engine);
+    dead_letter_fini(engine);
     uint32_t position = 0;
     for (struct vhost *vhost; (vhost = map_next(&engine->vhosts, &position)) != NULL;)
         vhost_free(vhost);
@@ -112,7 +124,11 @@ void engine_free(struct engine *engine)
     parameters_fini(engine);
     map_fini(&engine->reply_consumers);
     deque_pool_fini(&engine->blocks);
+    consumer_timeout_fini(engine);
+    timers_fini(&engine->timers);
     registry_fini(engine);
+    mem_free((void *)engine->default_vhost.data);
+    mem_free((void *)engine->node_name.data);
     mem_free(engine);
 }
 
@@ -193,6 +209,8 @@ static void open_session(struct engine *engine, const struct command *command)
     session->connection = open->connection;
     session->name = slice_dup(open->name);
     session->from_loopback = open->from_loopback;
+    session->is_tls = open->is_tls;
+    session->opened_ms = engine->env->wall_ms(engine->env->context);
     session->unwritten_max = open->unwritten_max;
     session->id = ++engine->sessions_opened;
     list_append(&engine->sessions, &session->by_engine);
@@ -216,6 +234,14 @@ void engine_close_session(struct session *session, const struct reply_error *err
         return;
     session->replies_wait = session->hold == SESSION_HELD_REPLY; /* the close goes behind those */
     fail(session, 0, error, 0, 0);
+    session->replies_wait = false;
+}
+
+void engine_close_channel(struct channel *channel, const struct reply_error *error)
+{
+    struct session *session = channel->session;
+    session->replies_wait = session->hold == SESSION_HELD_REPLY;
+    fail(session, channel->number, error, 0, 0);
     session->replies_wait = false;
 }
 
@@ -304,6 +330,18 @@ static void dispatch_pending(struct engine *engine)
         queue_dispatch(LIST_ENTRY(node, struct queue, pending));
 }
 
+/* Lets that happen which was put off to the end of the command. */
+static void end_command(struct engine *engine)
+{
+    while (__builtin_expect((engine->dead_letters.count | engine->notices.count) > 0, 0) ||
+           !list_is_empty(&engine->pending)) {
+        dead_letter_send(engine);
+        if (engine->notices.count > 0)
+            notices_publish(engine);
+        dispatch_pending(engine);
+    }
+}
+
 /* What is left for a session that is closed: nothing but its end. */
 static void drop_command(const struct command *command)
 {
@@ -356,11 +394,12 @@ static void apply_now(struct engine *engine, const struct command *command)
     bool replies_wait = session != NULL && session->hold == SESSION_HELD_REPLY;
     if (__builtin_expect(replies_wait, 0))
         session->replies_wait = true;
+    engine->acting = session;
     apply(engine, command);
+    engine->acting = NULL;
     if (__builtin_expect(replies_wait, 0))
         session->replies_wait = false;
-    if (!list_is_empty(&engine->pending))
-        dispatch_pending(engine);
+    end_command(engine);
 }
 
 /* Goes on with the sessions that were released; false when there were none. */
@@ -382,7 +421,7 @@ static bool run_released(struct engine *engine)
 
 void engine_end_change(struct engine *engine)
 {
-    dispatch_pending(engine);
+    end_command(engine);
     (void)run_released(engine);
 }
 
@@ -472,13 +511,24 @@ static void flush_all(struct engine *engine)
     while (run_released(engine)); /* they may have appended, and nobody else would flush that */
 }
 
+/* Lets that happen which is due, as much as a tick may take. */
+static void run_timers(struct engine *engine)
+{
+    if (timers_next(&engine->timers) == TIMER_NEVER)
+        return;
+    uint64_t now = engine->env->now_ms(engine->env->context);
+    if (!timers_run(&engine->timers, now, TIMERS_WORK))
+        engine->wants_tick = true;
+}
+
 void engine_end_tick(struct engine *engine)
 {
     engine->wants_tick = false;
+    engine->tells_events = true;
     paging_answer(engine);
+    run_timers(engine);
     (void)run_released(engine); /* basic.get before consumers, which might leave nothing */
-    if (!list_is_empty(&engine->pending))
-        dispatch_pending(engine);
+    end_command(engine);
     flush_all(engine);
     if (paging_evict(engine))
         flush_all(engine);

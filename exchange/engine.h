@@ -8,11 +8,15 @@
 #define STOATMQ_EXCHANGE_ENGINE_H
 
 #include "exchange/command.h"
+#include "exchange/consumer_timeout.h"
 #include "exchange/counters.h"
+#include "exchange/dead_letter.h"
 #include "exchange/deque.h"
 #include "exchange/login.h"
+#include "exchange/notice.h"
 #include "exchange/registry.h"
 #include "exchange/store.h"
+#include "exchange/timers.h"
 #include "exchange/user.h"
 #include "server/base/env.h"
 #include "server/base/list.h"
@@ -21,15 +25,27 @@
 /* Bytes of commands and replies that may wait in held sessions before publishers are held back. */
 #define ENGINE_HELD_MAX (8u * 1024 * 1024)
 
+/* How many there may be of all vhosts together; 0: no limit. What is beyond it already stays. */
+struct engine_maxima {
+    uint32_t queues, exchanges, vhosts;
+};
+
+struct channel;
+
 struct engine_config {
     const struct env *env;
     struct store *store;
     struct slice default_vhost, default_user, default_pass;
+    struct slice node_name; /* copied */
+    bool without_audit;     /* no line in the log of who changes what */
+    bool with_log_exchange; /* the default vhost has amq.rabbitmq.log */
     /* May that user log in from the machine itself alone? NULL: nobody is bound so. */
     bool (*is_loopback_only)(void *context, struct slice user);
     void *context;
     uint32_t connection_max;           /* 0: no limit */
     uint32_t consumer_max_per_channel; /* 0: no limit */
+    uint64_t consumer_timeout_ms;      /* 0: none */
+    struct engine_maxima maxima;
     uint32_t route_cache_entries;
     uint64_t memory_watermark; /* bytes of waiting messages from which on they leave memory; 0:
                                   never */
@@ -47,6 +63,7 @@ struct engine {
     uint32_t connection_max;
     uint32_t connection_count; /* sessions that have opened a vhost */
     uint32_t consumer_max_per_channel;
+    struct engine_maxima maxima;
     uint32_t route_cache_entries;
     bool (*is_loopback_only)(void *context, struct slice user);
     void *context;
@@ -57,11 +74,24 @@ struct engine {
     struct login_sources login_sources;
     struct list global_parameters; /* struct parameter.by_name */
     struct list pending;           /* struct queue.pending: to be dispatched */
-    struct list confirming;     /* struct confirms.due: channels whose publishes may be confirmed */
-    struct list durable_waits;  /* struct durable_wait.by_engine */
-    struct list holding;        /* struct session.by_holder: those with replies that wait */
-    struct list released;       /* struct session.by_holder: to be gone on with */
-    uint64_t held_bytes;        /* of commands and replies that wait, messages included */
+    struct list confirming;    /* struct confirms.due: channels whose publishes may be confirmed */
+    struct list durable_waits; /* struct durable_wait.by_engine */
+    struct list holding;       /* struct session.by_holder: those with replies that wait */
+    struct list released;      /* struct session.by_holder: to be gone on with */
+    uint64_t held_bytes;       /* of commands and replies that wait, messages included */
+    struct dead_letters dead_letters;      /* to be sent at the end of the command */
+    struct notices notices;                /* likewise */
+    struct slice default_vhost, node_name; /* owned */
+    struct exchange *event_exchange; /* amq.rabbitmq.event; NULL while there is no default vhost */
+    struct exchange *log_exchange;   /* amq.rabbitmq.log, or NULL */
+    bool tells_events;               /* not yet, while what an earlier run left is restored */
+    bool without_audit, with_log_exchange;
+    const struct session *acting; /* whose command is being applied, or NULL */
+    struct slice acting_user;     /* who else changes something; empty: nobody, the broker */
+    struct timers timers;
+    uint64_t wall_ms;    /* what the clock said last, */
+    uint64_t wall_at_ms; /* and when that was by env.now_ms (engine_wall_ms) */
+    struct consumer_timeouts timeouts;
     struct map reply_consumers; /* direct reply-to: token -> channel */
     struct deque_pool blocks;
     struct registry registries[REGISTRY_KIND_COUNT];
@@ -99,6 +129,9 @@ void engine_apply(struct engine *engine, const struct command *command);
 /* Closes SESSION's connection with ERROR (connection.close), unless it is closed or closing. */
 void engine_close_session(struct session *session, const struct reply_error *error);
 
+/* The same for CHANNEL, by channel.close. */
+void engine_close_channel(struct channel *channel, const struct reply_error *error);
+
 /* SESSION is with its vhost no more; that is about to go. */
 void engine_leave_vhost(struct session *session);
 
@@ -121,6 +154,25 @@ struct durable_wait {
 /* Has WAIT's done called when the store is durable up to LSN: during this call, when that is so
  * already (always, for 0) or the store has failed; else at the end of a tick. */
 void engine_when_durable(struct engine *engine, uint64_t lsn, struct durable_wait *wait);
+
+/* Milliseconds since 1970. Asks the clock once in a millisecond of env.now_ms. */
+static inline uint64_t engine_wall_ms(struct engine *engine)
+{
+    const struct env *env = engine->env;
+    uint64_t now_ms = env->now_ms(env->context);
+    if (engine->wall_ms == 0 || now_ms != engine->wall_at_ms) {
+        engine->wall_ms = env->wall_ms(env->context);
+        engine->wall_at_ms = now_ms;
+    }
+    return engine->wall_ms;
+}
+
+/* When the next tick is to come at the latest, by env.now_ms; TIMER_NEVER: when there are events.
+ */
+static inline uint64_t engine_next_tick_ms(const struct engine *engine)
+{
+    return timers_next(&engine->timers);
+}
 
 /* Is so much on its way to the store, or waiting for it, that publishers should be held back? */
 bool engine_is_full(const struct engine *engine);

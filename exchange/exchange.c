@@ -2,17 +2,22 @@
 #include "exchange/exchange.h"
 
 #include "amqp/table.h"
+#include "exchange/event.h"
 #include "exchange/policy.h"
 #include "exchange/route.h"
 #include "exchange/vhost.h"
 #include "server/base/mem.h"
 
 static const struct exchange_type *const types[] = {
-    &exchange_type_direct,
-    &exchange_type_fanout,
-    &exchange_type_topic,
-    &exchange_type_headers,
+    &exchange_type_direct,       &exchange_type_fanout,          &exchange_type_headers,
+    &exchange_type_topic,        &exchange_type_consistent_hash, &exchange_type_local_random,
+    &exchange_type_modulus_hash, &exchange_type_random,          &exchange_type_recent_history,
 };
+
+const struct exchange_type *exchange_type_at(size_t at)
+{
+    return at < sizeof types / sizeof types[0] ? types[at] : NULL;
+}
 
 const struct exchange_type *exchange_type_find(struct slice name)
 {
@@ -42,12 +47,16 @@ struct exchange *exchange_new(struct vhost *vhost, const struct exchange_spec *s
     exchange->type = spec->type;
     exchange->name = slice_dup(spec->name);
     exchange->arguments = slice_dup(spec->arguments);
+    exchange->user = slice_dup(spec->user.size > 0 ? spec->user : event_actor(vhost->engine));
     exchange->alternate = alternate_of(exchange);
     exchange->durable = spec->durable;
     exchange->auto_delete = spec->auto_delete;
     exchange->internal = spec->internal;
     list_init(&exchange->bindings_out);
     list_init(&exchange->bindings_in);
+    exchange->dependence = spec->type->dependence;
+    if (spec->type->init != NULL)
+        spec->type->init(exchange);
     return exchange;
 }
 
@@ -65,6 +74,7 @@ void exchange_free(struct exchange *exchange)
     route_forget(exchange);
     map_fini(&exchange->bindings_by_id);
     mem_free((void *)exchange->name.data);
+    mem_free((void *)exchange->user.data);
     mem_free((void *)exchange->arguments.data);
     mem_free(exchange);
 }

@@ -14,6 +14,7 @@
 #include "server/base/slice.h"
 
 struct binding;
+struct binding_spec;
 struct exchange;
 struct message;
 struct route_walk;
@@ -27,28 +28,37 @@ enum exchange_dependence {
 };
 
 struct exchange_type {
-    const char *name;
+    const char *name, *description;
     enum exchange_dependence dependence;
-    /* Checks a binding's arguments before it is made: 0, or -1 with ERROR filled. NULL: nothing to
-     * check. */
-    int (*check_binding)(struct slice arguments, struct reply_error *error);
+    /* Checks a declaration's arguments beyond what all types have: 0, or -1 with ERROR filled.
+     * NULL: nothing to check. */
+    int (*check)(struct slice arguments, struct reply_error *error);
+    /* Completes a new exchange. NULL: nothing to do. */
+    void (*init)(struct exchange *exchange);
+    /* Checks a binding before it is made, likewise. Source and destination may be NULL: they are
+     * still to come. */
+    int (*check_binding)(const struct binding_spec *spec, struct reply_error *error);
     /* Takes BINDING into, or out of, the type's own index. NULL: the exchange's list of bindings is
      * enough. */
     void (*add)(struct exchange *exchange, struct binding *binding);
     void (*remove)(struct exchange *exchange, struct binding *binding);
+    /* BINDING is made, with all that belongs to it. NULL: nothing follows. */
+    void (*bound)(struct exchange *exchange, struct binding *binding);
     /* Calls route_walk_binding for each binding that matches. */
     void (*route)(struct exchange *exchange, struct slice routing_key, struct message *message,
                   struct route_walk *walk);
-    /* Frees the index of an exchange without bindings. */
+    /* Frees what the type keeps with an exchange, which has no bindings any more. */
     void (*fini)(struct exchange *exchange);
 };
 
 struct exchange {
     struct vhost *vhost;
     const struct exchange_type *type;
+    enum exchange_dependence dependence; /* the type's, where arguments do not say otherwise */
     struct registered registered;
     struct slice name;      /* owned */
     struct slice arguments; /* owned; a valid table */
+    struct slice user;      /* owned; who declared it */
     struct slice alternate; /* name of the alternate exchange, in arguments or a policy; data NULL:
                                none */
     struct policy *policies[POLICY_KINDS]; /* in force, or NULL; policy.c keeps them */
@@ -60,25 +70,41 @@ struct exchange {
     struct map bindings_by_id;  /* of bindings_out, by binding_identity */
     struct map by_key;          /* direct: routing key -> struct direct_key */
     struct topic_node *topic;   /* topic: the trie's root */
+    struct hash_table *hash;    /* x-consistent-hash */
+    struct pick *pick;          /* x-modulus-hash, x-random, x-local-random */
+    struct history *history;    /* x-recent-history */
     uint64_t walk_mark;         /* the last routing walk that came here */
     struct exchange *walk_next; /* the one that walk asks after this */
     struct route *route_always; /* cached result when nothing matters to it */
     uint64_t published, routed; /* messages in; queue copies out */
 };
 
+struct hash_table;
+struct history;
+struct pick;
+
 /* The type called NAME, or NULL. */
 const struct exchange_type *exchange_type_find(struct slice name);
+
+/* All types, in the order of their names; NULL from as many as there are on. */
+const struct exchange_type *exchange_type_at(size_t at);
 
 extern const struct exchange_type exchange_type_direct;
 extern const struct exchange_type exchange_type_fanout;
 extern const struct exchange_type exchange_type_topic;
 extern const struct exchange_type exchange_type_headers;
+extern const struct exchange_type exchange_type_consistent_hash;
+extern const struct exchange_type exchange_type_modulus_hash;
+extern const struct exchange_type exchange_type_random;
+extern const struct exchange_type exchange_type_local_random;
+extern const struct exchange_type exchange_type_recent_history;
 
 struct exchange_spec {
     struct slice name;
     const struct exchange_type *type;
     bool durable, auto_delete, internal;
     struct slice arguments;
+    struct slice user; /* empty: who does it now (event_actor) */
 };
 
 /* A new exchange from SPEC, whose slices are copied; not in the vhost's map yet. Free with

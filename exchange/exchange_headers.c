@@ -28,11 +28,11 @@ static bool find_mode(struct slice name, enum match_mode *mode)
     return false;
 }
 
-static int headers_check_binding(struct slice arguments, struct reply_error *error)
+static int headers_check_binding(const struct binding_spec *spec, struct reply_error *error)
 {
     struct table_value value;
     enum match_mode mode;
-    if (!table_find(arguments, X_MATCH, &value))
+    if (!table_find(spec->arguments, X_MATCH, &value))
         return 0;
     if (value.type != TABLE_LONGSTR)
         return reply_error(error, REPLY_PRECONDITION_FAILED,
@@ -119,6 +119,7 @@ static void headers_route(struct exchange *exchange, struct slice routing_key,
 
 const struct exchange_type exchange_type_headers = {
     .name = "headers",
+    .description = "AMQP headers exchange, as per the AMQP specification",
     .dependence = EXCHANGE_DEPENDS_ON_MESSAGE,
     .check_binding = headers_check_binding,
     .route = headers_route,

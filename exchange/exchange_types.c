@@ -23,6 +23,7 @@ static void fanout_route(struct exchange *exchange, struct slice routing_key,
 
 const struct exchange_type exchange_type_fanout = {
     .name = "fanout",
+    .description = "AMQP fanout exchange, as per the AMQP specification",
     .dependence = EXCHANGE_DEPENDS_ON_NOTHING,
     .route = fanout_route,
 };
@@ -87,6 +88,7 @@ static void direct_fini(struct exchange *exchange)
 
 const struct exchange_type exchange_type_direct = {
     .name = "direct",
+    .description = "AMQP direct exchange, as per the AMQP specification",
     .dependence = EXCHANGE_DEPENDS_ON_KEY,
     .add = direct_add,
     .remove = direct_remove,
@@ -133,6 +135,7 @@ static void topic_fini(struct exchange *exchange)
 
 const struct exchange_type exchange_type_topic = {
     .name = "topic",
+    .description = "AMQP topic exchange, as per the AMQP specification",
     .dependence = EXCHANGE_DEPENDS_ON_KEY,
     .add = topic_add,
     .remove = topic_remove,

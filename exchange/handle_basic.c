@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "amqp/table.h"
 #include "exchange/consumer.h"
+#include "exchange/delivery_limit.h"
 #include "exchange/engine.h"
 #include "exchange/handlers.h"
 #include "exchange/queue.h"
 #include "exchange/reply_to.h"
+#include "exchange/trace.h"
 
 int handle_basic_qos(struct channel *channel, const struct method *method,
                      struct reply_error *error)
@@ -57,7 +59,9 @@ static int consume_from_queue(struct channel *channel, const struct method_basic
     struct queue *queue = handler_queue_for(channel, ACCESS_READ, consume->queue, error);
     if (queue == NULL)
         return -1;
-    if (queue->exclusive_consumer != NULL || (consume->exclusive && queue->consumer_count > 0))
+    bool may_be_exclusive = queue->consumer_count == 0 && !queue->settings.single_active;
+    if (!queue->settings.is_quorum &&
+        (queue->exclusive_consumer != NULL || (consume->exclusive && !may_be_exclusive)))
         return reply_error(error, REPLY_ACCESS_REFUSED,
                            "queue '%.*s' in vhost '%.*s' in exclusive use", SLICE_ARGS(queue->name),
                            SLICE_ARGS(queue->vhost->name));
@@ -65,7 +69,8 @@ static int consume_from_queue(struct channel *channel, const struct method_basic
                                  .no_ack = consume->no_ack,
                                  .exclusive = consume->exclusive,
                                  .arguments = consume->arguments};
-    if (read_priority(queue, consume->arguments, &spec.priority, error) < 0)
+    if (read_priority(queue, consume->arguments, &spec.priority, error) < 0 ||
+        consumer_timeout_read(queue, consume->arguments, &spec.timeout_ms, error) < 0)
         return -1;
     (void)consumer_add(channel, queue, &spec);
     return 0;
@@ -120,6 +125,11 @@ static void get_ok(struct channel *channel, const struct queue *queue,
                    const struct returned_entry *entry)
 {
     uint64_t left = queue_depth(queue);
+    struct message *message = entry->message;
+    if (delivery_limit_counts(queue, entry))
+        message = delivery_limit_counted(entry);
+    else
+        message_ref(message);
     struct method method = {
         .id = METHOD_BASIC_GET_OK,
         .basic_get_ok = {.delivery_tag = channel->last_tag,
@@ -131,15 +141,18 @@ static void get_ok(struct channel *channel, const struct queue *queue,
     session_emit(channel->session, &(struct effect){.kind = EFFECT_CONTENT,
                                                     .channel = channel->number,
                                                     .method = &method,
-                                                    .message = entry->message});
+                                                    .message = message});
+    message_unref(message);
 }
 
-/* The queue's next message is not in memory: METHOD is tried again when it is. */
+/* The queue's next message is not in memory, or too many have expired before it: METHOD is tried
+ * again when there is one. */
 static void wait_for_messages(struct channel *channel, struct queue *queue,
                               const struct method *method)
 {
     struct session *session = channel->session;
-    paging_fetch(queue);
+    if (queue->ready.cold.count > 0)
+        paging_fetch(queue);
     session_hold_command(session,
                          &(struct command){.kind = COMMAND_METHOD,
                                            .channel = channel->number,
@@ -158,17 +171,29 @@ static void count_get(struct channel *channel, struct queue *queue, enum traffic
     queue->traffic.count[TRAFFIC_REDELIVER] += redelivered;
 }
 
+static int check_get(const struct queue *queue, struct reply_error *error)
+{
+    if (!queue->settings.single_active || !queue->settings.is_quorum)
+        return 0;
+    return reply_error(error, REPLY_RESOURCE_LOCKED,
+                       "cannot obtain access to locked queue '%.*s' in vhost '%.*s'. basic.get "
+                       "operations are not supported by quorum queues with single active consumer",
+                       SLICE_ARGS(queue->name), SLICE_ARGS(queue->vhost->name));
+}
+
 int handle_basic_get(struct channel *channel, const struct method *method,
                      struct reply_error *error)
 {
     struct counters *counters = &channel->session->engine->counters;
     enum traffic_kind kind = method->basic_get.no_ack ? TRAFFIC_GET_NO_ACK : TRAFFIC_GET;
     struct queue *queue = handler_queue_for(channel, ACCESS_READ, method->basic_get.queue, error);
-    if (queue == NULL)
+    if (queue == NULL || check_get(queue, error) < 0)
         return -1;
     struct returned_entry entry;
     bool is_paused = queue->is_paused && !channel->session->is_operators;
-    if (is_paused || !queue_take(queue, &entry)) {
+    bool has_expired = queue->clock != NULL && !expiry_drop(queue);
+    expiry_used(queue);
+    if (is_paused || has_expired || !queue_take(queue, &entry)) {
         if (!is_paused && queue_depth(queue) > 0) {
             wait_for_messages(channel, queue, method);
             return 0;
@@ -181,6 +206,8 @@ int handle_basic_get(struct channel *channel, const struct method *method,
     counters->messages_got++;
     counters->messages_redelivered += queue_is_redelivery(queue, &entry);
     count_get(channel, queue, kind, queue_is_redelivery(queue, &entry));
+    if (__builtin_expect(queue->vhost->tracing, 0))
+        trace_deliver(channel, queue, entry.message, queue_is_redelivery(queue, &entry));
     get_ok(channel, queue, &entry);
     if (method->basic_get.no_ack)
         queue_settle(queue, entry.position, entry.message);

@@ -62,6 +62,8 @@ int handle_tx_commit(struct channel *channel, const struct method *method,
     if (refuse_outside_tx(channel, error) < 0)
         return -1;
     uint64_t lsn = tx_commit(channel);
+    if (channel->confirms.rejected)
+        return reply_error(error, REPLY_PRECONDITION_FAILED, "partial tx completion");
     session_hold_reply(channel->session, channel->number,
                        &(struct method){.id = METHOD_TX_COMMIT_OK}, lsn);
     return 0;

@@ -77,8 +77,10 @@ static int declare(struct channel *channel, const struct exchange_spec *spec,
         return reply_error(error, REPLY_ACCESS_REFUSED,
                            "exchange name '%.*s' contains reserved prefix 'amq.*'",
                            SLICE_ARGS(spec->name));
-    if (check_alternate(channel, spec->name, spec->arguments, error) < 0 ||
-        arguments_check_exchange(spec->arguments, &resource, error) < 0)
+    if (access_check_exchange_limit(vhost, spec->name, error) < 0 ||
+        check_alternate(channel, spec->name, spec->arguments, error) < 0 ||
+        arguments_check_exchange(spec->arguments, &resource, error) < 0 ||
+        (spec->type->check != NULL && spec->type->check(spec->arguments, error) < 0))
         return -1;
     (void)vhost_add_exchange(vhost, spec);
     return 0;
@@ -156,7 +158,7 @@ static int bind(struct channel *channel, const struct binding_spec *spec, enum m
                 bool nowait, struct reply_error *error)
 {
     const struct exchange_type *type = spec->source->type;
-    if (type->check_binding != NULL && type->check_binding(spec->arguments, error) < 0)
+    if (type->check_binding != NULL && type->check_binding(spec, error) < 0)
         return -1;
     if (binding_find(spec) == NULL)
         (void)vhost_bind(channel_vhost(channel), spec);

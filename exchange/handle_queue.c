@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "amqp/table.h"
 #include "exchange/engine.h"
+#include "exchange/event.h"
 #include "exchange/handlers.h"
 #include "exchange/queue.h"
 #include "exchange/reply_to.h"
 #include "server/base/crypto.h"
-#include "server/base/log.h"
 #include "server/base/mem.h"
 
 #define GENERATED_RANDOM_BYTES 16
@@ -85,9 +85,10 @@ void handler_reply_topology(struct channel *channel, const struct method *method
                        durable ? channel->session->engine->topology_lsn : 0);
 }
 
-static void declare_ok(struct channel *channel, const struct queue *queue, bool nowait)
+static void declare_ok(struct channel *channel, struct queue *queue, bool nowait)
 {
     remember(channel, queue->name);
+    expiry_used(queue);
     channel->session->engine->queue_declares++;
     if (nowait)
         return;
@@ -158,12 +159,6 @@ static int declare_reply_to(struct channel *channel, struct slice name, bool now
     return 0;
 }
 
-static void warn_of_argument(void *name, const char *key)
-{
-    log_warning("argument_without_effect", LOG_BYTES("queue", *(const struct slice *)name),
-                LOG_STR("argument", key));
-}
-
 /* A name that a client gave is not to begin with "amq."; and may the user declare QUEUE (NULL: it
  * is not there)? */
 static int check_declare(struct channel *channel, struct slice given, struct slice name,
@@ -189,6 +184,36 @@ static int check_dead_letters(struct channel *channel, struct slice name, struct
     return handler_check_exchange(channel, ACCESS_WRITE, exchange.bytes, error);
 }
 
+/* A queue of a type of its own is what that type allows. */
+static int check_type(const struct method_queue_declare *declared, const struct resource *resource,
+                      struct reply_error *error)
+{
+    if (!arguments_are_of_quorum(declared->arguments))
+        return 0;
+    if (declared->queue.size == 0)
+        return reply_error(error, REPLY_PRECONDITION_FAILED,
+                           "Cannot declare a server-named queue for type rabbit_quorum_queue");
+    return arguments_check_quorum(declared->durable, declared->exclusive, declared->auto_delete,
+                                  resource, error);
+}
+
+/* What a client that names no type declares in a vhost whose queues are to be quorum queues: one of
+ * those, where it may be one and QUEUE (NULL: it is not there) is not another. The new arguments
+ * are in ROOM. */
+static void give_type(const struct vhost *vhost, const struct queue *queue,
+                      struct method_queue_declare *declared, struct buf *room)
+{
+    struct table_value value;
+    if (!slice_equal(vhost->default_queue_type, SLICE_LITERAL("quorum")) ||
+        (queue != NULL && !queue->settings.is_quorum) || declared->queue.size == 0 ||
+        !declared->durable || declared->exclusive || declared->auto_delete ||
+        table_find(declared->arguments, SLICE_LITERAL("x-queue-type"), &value))
+        return;
+    buf_bytes(room, declared->arguments);
+    table_put_longstr(room, "x-queue-type", SLICE_LITERAL("quorum"));
+    declared->arguments = buf_slice(room);
+}
+
 static struct queue *declare_new(struct channel *channel, struct slice name,
                                  const struct method_queue_declare *declared,
                                  struct reply_error *error)
@@ -197,19 +222,17 @@ static struct queue *declare_new(struct channel *channel, struct slice name,
     if (access_check_queue_limit(vhost, name, error) < 0 ||
         check_dead_letters(channel, name, declared->arguments, error) < 0)
         return NULL;
-    if (arguments_check_queue(declared->arguments, &(struct resource){"queue", name, vhost->name},
-                              error) < 0)
+    const struct resource resource = {"queue", name, vhost->name};
+    if (arguments_check_queue(declared->arguments, &resource, error) < 0 ||
+        check_type(declared, &resource, error) < 0)
         return NULL;
-    struct queue *queue = queue_declare(vhost,
-                                        &(struct queue_spec){
-                                            .name = name,
-                                            .durable = is_durable(declared),
-                                            .auto_delete = declared->auto_delete,
-                                            .owner = declared->exclusive ? channel->session : NULL,
-                                            .arguments = declared->arguments,
-                                        });
-    arguments_without_effect(declared->arguments, warn_of_argument, &name);
-    return queue;
+    return queue_declare(vhost, &(struct queue_spec){
+                                    .name = name,
+                                    .durable = is_durable(declared),
+                                    .auto_delete = declared->auto_delete,
+                                    .owner = declared->exclusive ? channel->session : NULL,
+                                    .arguments = declared->arguments,
+                                });
 }
 
 int handle_queue_declare(struct channel *channel, const struct method *method,
@@ -227,10 +250,14 @@ int handle_queue_declare(struct channel *channel, const struct method *method,
     struct queue *queue = vhost_queue(channel_vhost(channel), name);
     if (check_declare(channel, declared->queue, name, queue, error) < 0)
         return -1;
+    struct method_queue_declare typed = *declared;
+    struct buf arguments = {0};
+    give_type(channel_vhost(channel), queue, &typed, &arguments);
     if (queue == NULL)
-        queue = declare_new(channel, name, declared, error);
-    else if (match_existing(channel, queue, declared, error) < 0)
+        queue = declare_new(channel, name, &typed, error);
+    else if (match_existing(channel, queue, &typed, error) < 0)
         queue = NULL;
+    buf_fini(&arguments);
     if (queue == NULL)
         return -1;
     declare_ok(channel, queue, declared->nowait);
@@ -245,6 +272,7 @@ int handle_queue_purge(struct channel *channel, const struct method *method,
     if (queue == NULL)
         return -1;
     uint64_t count = queue_purge(queue);
+    event_queue(queue, "queue.purged", count);
     if (!purge->nowait)
         channel_reply(channel,
                       &(struct method){.id = METHOD_QUEUE_PURGE_OK,

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exchange/login.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "amqp/table.h"
 #include "exchange/engine.h"
+#include "exchange/event.h"
 #include "exchange/session.h"
 #include "exchange/vhost.h"
 #include "server/base/log.h"
@@ -126,6 +128,7 @@ static uint32_t refuse(struct session *session, const struct command_login *logi
 {
     struct engine *engine = session->engine;
     engine->counters.logins_refused++;
+    event_login(session, login, reason);
     uint32_t late_ms = login_failed(engine, LOGIN_AMQP, host_of(session->name));
     log_warning("login_refused", LOG_BYTES("connection", session->name),
                 LOG_BYTES("user", login->user), LOG_BYTES("mechanism", login->mechanism),
@@ -149,6 +152,10 @@ void login_apply(struct session *session, const struct command_login *login)
         user_ref(user);
         session->user = user;
         session->state = SESSION_LOGGED;
+        (void)snprintf(session->mechanism, sizeof session->mechanism, "%.*s",
+                       (int)(login->mechanism.size < 15 ? login->mechanism.size : 15),
+                       (const char *)login->mechanism.data);
+        event_login(session, login, NULL);
         session->client_properties = slice_dup(login->client_properties);
         session->wants_cancel_notify = session_client_can(login->client_properties,
                                                           SLICE_LITERAL("consumer_cancel_notify"));

@@ -25,10 +25,17 @@ static uint8_t *put_frame_front(uint8_t *at, enum frame_type type, uint32_t payl
     return at + FRAME_HEADER_BYTES;
 }
 
+#define TIME_BYTES sizeof(uint64_t)
+
+/* From this size on a message has room for its time from the beginning, lest it be moved for that.
+ */
+#define ROOMY_BYTES 4096
+
 /* Bytes of the allocation with ROOM octets of body. */
 static size_t allocation_bytes(const struct message *shape, uint32_t room)
 {
-    return sizeof *shape + message_body_at(shape) + room + 1;
+    size_t bytes = sizeof *shape + message_body_at(shape) + room + 1;
+    return bytes < ROOMY_BYTES ? bytes : bytes + TIME_BYTES;
 }
 
 struct message *message_new(struct slice exchange, struct slice routing_key,
@@ -91,6 +98,53 @@ struct message *message_with_properties(struct message *message,
         return NULL;
     memcpy(message_body(copy), message_body(message), message->body_bytes);
     message_seal(copy);
-    copy->flags = message->flags;
+    copy->flags = message->flags & (MESSAGE_PERSISTENT | MESSAGE_INSPECT);
     return copy;
+}
+
+/* MESSAGE itself, or another if it has several holders, with room for its time; NULL when memory is
+ * exhausted. */
+static struct message *make_room(struct message *message)
+{
+    size_t bytes = allocation_bytes(message, message->body_bytes);
+    size_t image_bytes = sizeof *message + message_image_bytes(message);
+    if (atomic_load_explicit(&message->references, memory_order_acquire) == 1)
+        return (message->flags & MESSAGE_TIMED) != 0 || bytes >= ROOMY_BYTES
+                   ? message
+                   : mem_try_realloc(message, bytes + TIME_BYTES);
+    struct message *copy = mem_try_alloc(bytes + TIME_BYTES);
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, message, image_bytes);
+    atomic_store_explicit(&copy->references, 1, memory_order_relaxed);
+    message_unref(message);
+    return copy;
+}
+
+struct message *message_with_time(struct message *message, uint64_t wall_ms)
+{
+    struct message *timed = make_room(message);
+    if (timed == NULL)
+        return message;
+    memcpy(timed->image + message_image_bytes(timed), &wall_ms, sizeof wall_ms);
+    timed->flags |= MESSAGE_TIMED;
+    return timed;
+}
+
+bool message_expiration(const struct message *message, uint64_t *ms)
+{
+    struct slice encoded = message_properties(message);
+    struct properties properties;
+    *ms = 0;
+    if (encoded.size < 2 || (encoded.data[0] & PROPERTY_EXPIRATION >> 8) == 0 ||
+        properties_decode(encoded, &properties) != METHOD_OK)
+        return false;
+    struct slice text = properties.expiration;
+    size_t at = text.size > 0 && (text.data[0] == '+' || text.data[0] == '-');
+    for (size_t i = at; i < text.size; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9' || *ms > UINT64_MAX / 100)
+            return false;
+        *ms = *ms * 10 + (uint64_t)(text.data[i] - '0');
+    }
+    return text.size > at;
 }

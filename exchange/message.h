@@ -20,6 +20,7 @@
 enum message_flag {
     MESSAGE_PERSISTENT = 1 << 0, /* delivery-mode 2 */
     MESSAGE_INSPECT = 1 << 1,    /* its properties hold something that publishing must look at */
+    MESSAGE_TIMED = 1 << 2,      /* behind the image is when it was put into queues */
 };
 
 /* The struct, the allocator's rounding, a place in a deque: about. */
@@ -53,6 +54,12 @@ void message_seal(struct message *message);
 
 /* Frees the message; what message_unref does at the last reference. */
 void message_free(struct message *message);
+
+/* MESSAGE, whose reference is taken, with the time at which it is put into queues (milliseconds
+ * since 1970), or a copy of it when it has other holders; as it was when memory is exhausted. For
+ * those alone that may expire: it takes eight octets. */
+struct message *message_with_time(struct message *message, uint64_t wall_ms)
+    __attribute__((warn_unused_result));
 
 /* A second holder. Cheap for a sole owner: nobody else can be counting then. */
 static inline void message_ref(struct message *message)
@@ -99,6 +106,15 @@ static inline size_t message_image_bytes(const struct message *message)
     return message_body_at(message) + message->body_bytes + (message->body_bytes > 0 ? 1u : 0u);
 }
 
+/* When the message was put into queues, or 0 when that was not noted. */
+static inline uint64_t message_time_ms(const struct message *message)
+{
+    uint64_t time_ms = 0;
+    if (message->flags & MESSAGE_TIMED)
+        memcpy(&time_ms, message->image + message_image_bytes(message), sizeof time_ms);
+    return time_ms;
+}
+
 /* What a message in a queue takes of memory, about: the image, and what is kept beside it. */
 static inline uint32_t message_memory_bytes(const struct message *message)
 {
@@ -121,6 +137,9 @@ static inline struct slice message_properties(const struct message *message)
     return slice_of(message->image + message_header_at(message) + 7 + CONTENT_HEADER_BYTES,
                     message->properties_bytes);
 }
+
+/* The property expiration as milliseconds; false when there is none that makes sense. */
+bool message_expiration(const struct message *message, uint64_t *ms);
 
 static inline uint8_t *message_body(struct message *message)
 {

@@ -15,6 +15,7 @@
 
 #include "exchange/engine.h"
 #include "exchange/message.h"
+#include "exchange/priority.h"
 #include "exchange/queue.h"
 #include "exchange/session.h"
 #include "exchange/vhost.h"
@@ -78,27 +79,40 @@ static uint32_t fetch_size(const struct queue *queue, uint64_t now)
     return paging->fetch_bytes * 2 < most ? paging->fetch_bytes * 2 : most;
 }
 
-void paging_fetch(struct queue *queue)
+/* Asks for about BYTES, for one message at least, among SPAN positions. */
+static void ask(struct queue *queue, uint32_t bytes, uint64_t span)
 {
     struct engine *engine = engine_of(queue);
     struct paging *paging = &queue->paging;
     const struct deque_cold *cold = &queue->ready.cold;
-    if (paging->state != PAGING_QUIET)
-        return;
     CHECK_ID(cold->count > 0, queue->id);
-    paging->fetch_bytes = fetch_size(queue, engine->env->now_ms(engine->env->context));
     paging->ask_at = UINT64_MAX;
     paging->state = PAGING_FETCHING;
     list_append(&engine->fetching, &paging->fetch);
     queue->references++;
-    uint64_t span = paging->fetch_bytes / FETCH_BYTES_A_POSITION;
     engine->store->fetch(engine->store,
                          &(struct store_fetch){
                              .queue = queue,
                              .first = cold->first,
                              .end = cold->end - cold->first > span ? cold->first + span : cold->end,
-                             .bytes = paging->fetch_bytes,
+                             .bytes = bytes,
                          });
+}
+
+void paging_fetch(struct queue *queue)
+{
+    struct engine *engine = engine_of(queue);
+    struct paging *paging = &queue->paging;
+    if (paging->state != PAGING_QUIET)
+        return;
+    paging->fetch_bytes = fetch_size(queue, engine->env->now_ms(engine->env->context));
+    ask(queue, paging->fetch_bytes, paging->fetch_bytes / FETCH_BYTES_A_POSITION);
+}
+
+void paging_fetch_first(struct queue *queue)
+{
+    if (queue->paging.state == PAGING_QUIET)
+        ask(queue, 1, FETCH_BYTES_MIN / FETCH_BYTES_A_POSITION);
 }
 
 bool paging_await(struct queue *queue, struct paging_wait *wait)
@@ -135,6 +149,17 @@ static uint64_t middle(const struct store_answer *answer, uint64_t bytes)
     return answer->count == 0 ? UINT64_MAX : answer->entries[i].position;
 }
 
+/* Puts what is in front where the messages of a queue with priorities are. */
+static void rank_front(struct queue *queue)
+{
+    struct returned_entry entry;
+    for (bool is_leaving;
+         deque_pop(&queue->ready, &engine_of(queue)->blocks, &entry, &is_leaving);) {
+        entry.position = priority_rank(queue, entry.message, entry.position);
+        returned_push(&queue->returned, entry);
+    }
+}
+
 /* Puts what came in front. */
 static void thaw(struct queue *queue, const struct store_answer *answer)
 {
@@ -149,6 +174,8 @@ static void thaw(struct queue *queue, const struct store_answer *answer)
             &(struct returned_entry){fetched->position, fetched->message, fetched->delivery_count});
     }
     deque_thawed(&queue->ready, answer->next);
+    if (queue_has_priorities(queue))
+        rank_front(queue);
     paging->ask_at = middle(answer, engine->blocks.bytes - before);
     paging->answered_ms = engine->env->now_ms(engine->env->context);
     paging->is_logged = false;
@@ -191,6 +218,10 @@ static void end_waits(struct queue *queue)
 static void wake(struct queue *queue)
 {
     end_waits(queue);
+    if (queue->clock != NULL)
+        (void)expiry_drop(queue);
+    if (queue->limit.drops)
+        (void)queue_limit_enforce(queue);
     session_release_all(&queue->paging.getters);
     queue_schedule(queue);
 }
@@ -383,7 +414,7 @@ bool paging_evict(struct engine *engine)
         } else if (node == NULL || node == idle) {
             break;
         } else if (work.left <= 0) {
-            engine->wants_tick = has_worked;
+            engine->wants_tick |= has_worked;
             break;
         } else if (evict_from(&work, LIST_ENTRY(node, struct queue, paging.backlog))) {
             has_worked = true;

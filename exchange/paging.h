@@ -43,6 +43,9 @@ struct paging {
  * been done. When it has come, the queue is dispatched. */
 void paging_fetch(struct queue *queue);
 
+/* The same by somebody who only looks at that message: does not ask for more. */
+void paging_fetch_first(struct queue *queue);
+
 /* Somebody who is no session waits for a queue's messages. Embedded in its owner, who keeps it
  * until done is called. */
 struct paging_wait {

@@ -3,7 +3,7 @@
 
 #include "exchange/definition.h"
 #include "exchange/engine.h"
-#include "server/base/log.h"
+#include "exchange/event.h"
 #include "server/base/mem.h"
 
 static struct parameter *parameter_of(struct list_node *node)
@@ -27,6 +27,16 @@ struct parameter *parameter_find(const struct engine *engine, struct slice name)
     return NULL;
 }
 
+struct slice parameter_text(const struct engine *engine, struct slice name)
+{
+    struct table_value value;
+    const struct parameter *parameter = parameter_find(engine, name);
+    bool is_text = parameter != NULL &&
+                   table_find(parameter->value, SLICE_LITERAL(PARAMETER_VALUE), &value) &&
+                   value.type == TABLE_LONGSTR;
+    return is_text ? value.bytes : SLICE_EMPTY;
+}
+
 static void set(struct engine *engine, struct slice name, struct slice value)
 {
     struct parameter *old = parameter_find(engine, name);
@@ -48,14 +58,14 @@ uint64_t parameter_put(struct engine *engine, struct slice name, struct slice va
 {
     uint64_t lsn = engine_define(engine, DEFINITION_GLOBAL_PARAMETER, name, value);
     set(engine, name, value);
-    log_info("global_parameter_set", LOG_BYTES("name", name)); /* the value may be a secret */
+    event_global_parameter(engine, name, value);
     return lsn;
 }
 
 uint64_t parameter_delete(struct engine *engine, struct parameter *parameter)
 {
     uint64_t lsn = engine_undefine(engine, DEFINITION_GLOBAL_PARAMETER, parameter->name);
-    log_info("global_parameter_cleared", LOG_BYTES("name", parameter->name));
+    event_global_parameter(engine, parameter->name, SLICE_EMPTY);
     parameter_free(parameter);
     return lsn;
 }

@@ -15,6 +15,8 @@ struct engine;
 #define PARAMETER_BYTES_MAX (512u * 1024) /* of a value; well below DEFINITION_BYTES_MAX */
 #define PARAMETER_VALUE     "value"
 
+#define PARAMETER_CLUSTER_NAME SLICE_LITERAL("cluster_name") /* a string, as clients see it */
+
 struct parameter {
     struct list_node by_name; /* in engine.global_parameters, which is in order */
     struct slice name, value; /* owned */
@@ -22,6 +24,9 @@ struct parameter {
 
 /* NULL when there is none. */
 struct parameter *parameter_find(const struct engine *engine, struct slice name);
+
+/* The value of the one of that name when it is a string, until it changes; else nothing. */
+struct slice parameter_text(const struct engine *engine, struct slice name);
 
 /* Sets it, in place of what was there. VALUE is a valid table that has PARAMETER_VALUE; both are
  * within their limits, and copied. Returns the LSN to wait for. */

@@ -9,6 +9,7 @@
 #include "exchange/consumer.h"
 #include "exchange/definition.h"
 #include "exchange/engine.h"
+#include "exchange/event.h"
 #include "exchange/queue.h"
 #include "exchange/session.h"
 #include "exchange/vhost.h"
@@ -37,6 +38,7 @@ uint64_t queue_pause(struct queue *queue)
     if (queue->is_paused)
         return 0;
     stop(queue);
+    event_queue(queue, "queue.paused", queue_depth(queue));
     if (!queue->durable)
         return 0;
     struct buf room = {0};
@@ -59,6 +61,7 @@ uint64_t queue_resume(struct queue *queue)
     if (!queue->is_paused)
         return 0;
     queue->is_paused = false;
+    event_queue(queue, "queue.resumed", queue_depth(queue));
     list_for_each_safe (node, &queue->consumers)
         consumer_wake(LIST_ENTRY(node, struct consumer, by_queue));
     registry_changed(engine_of(queue), REGISTRY_QUEUE, &queue->registered);

@@ -9,6 +9,7 @@
 #include "amqp/table.h"
 #include "exchange/definition.h"
 #include "exchange/engine.h"
+#include "exchange/event.h"
 #include "exchange/vhost.h"
 #include "server/base/buf.h"
 #include "server/base/mem.h"
@@ -227,8 +228,10 @@ void permission_remove_of_user(struct engine *engine, struct slice user)
 void permission_remove_of_vhost(struct vhost *vhost)
 {
     for (unsigned is_topic = 0; is_topic < 2; is_topic++)
-        for (struct permission *found; (found = any(vhost, SLICE_EMPTY, is_topic)) != NULL;)
+        for (struct permission *found; (found = any(vhost, SLICE_EMPTY, is_topic)) != NULL;) {
+            event_permission_cleared(vhost, found->user, is_topic);
             (void)permission_remove(vhost, found, is_topic);
+        }
 }
 
 void permission_define_all(struct vhost *vhost)

@@ -8,11 +8,11 @@
 
 #include "exchange/definition.h"
 #include "exchange/engine.h"
+#include "exchange/event.h"
 #include "exchange/exchange.h"
 #include "exchange/policy_check.h"
 #include "exchange/queue.h"
 #include "exchange/vhost.h"
-#include "server/base/log.h"
 #include "server/base/mem.h"
 #include "server/base/pattern.h"
 
@@ -107,7 +107,8 @@ struct object {
     enum policy_object type;
     struct slice name;
     struct policy **policies;
-    struct exchange *exchange; /* NULL for a queue */
+    struct queue *queue; /* this one or the next is NULL */
+    struct exchange *exchange;
     const struct registered *registered;
 };
 
@@ -128,6 +129,7 @@ static struct object object_of_queue(struct queue *queue)
                            .type = type_of_queue(queue),
                            .name = queue->name,
                            .policies = queue->policies,
+                           .queue = queue,
                            .registered = &queue->registered};
 }
 
@@ -162,6 +164,8 @@ static void give(const struct object *object, enum policy_kind kind, struct poli
     object->policies[kind] = policy;
     if (object->exchange != NULL)
         exchange_policy_changed(object->exchange);
+    else
+        queue_settings_changed(object->queue);
     registry_changed(object->vhost->engine,
                      object->exchange != NULL ? REGISTRY_EXCHANGE : REGISTRY_QUEUE,
                      object->registered);
@@ -270,17 +274,14 @@ uint64_t policy_put(struct vhost *vhost, enum policy_kind kind, struct slice nam
     buf_fini(&room);
     buf_fini(&value);
     replace(vhost, kind, policy_find(vhost, kind, name), policy);
-    log_info("policy_set", LOG_STR("kind", kinds[kind].name), LOG_BYTES("vhost", vhost->name),
-             LOG_BYTES("name", policy->name), LOG_BYTES("pattern", policy->pattern),
-             LOG_STR("apply_to", policy->apply_to));
+    event_policy_set(vhost, policy, kind == POLICY_OPERATORS);
     return lsn;
 }
 
 uint64_t policy_delete(struct vhost *vhost, enum policy_kind kind, struct policy *policy)
 {
     uint64_t lsn = undefine(vhost, kind, policy);
-    log_info("policy_cleared", LOG_STR("kind", kinds[kind].name), LOG_BYTES("vhost", vhost->name),
-             LOG_BYTES("name", policy->name));
+    event_policy_cleared(vhost, policy->name, kind == POLICY_OPERATORS);
     replace(vhost, kind, policy, NULL);
     return lsn;
 }

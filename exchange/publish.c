@@ -10,6 +10,7 @@
 #include "exchange/reply_to.h"
 #include "exchange/route.h"
 #include "exchange/session.h"
+#include "exchange/trace.h"
 #include "exchange/tx.h"
 #include "exchange/vhost.h"
 #include "server/base/mem.h"
@@ -60,20 +61,13 @@ static void collect_header_keys(struct exchange *exchange, struct message *messa
             (void)route_collect(exchange, key.bytes, message, set);
 }
 
-/* Where a message with CC or BCC goes: its own key and all of those, each queue once. False when it
- * has neither. */
-static bool collect_copies(struct exchange *exchange, struct message *message,
-                           const struct properties *properties, struct route_set *set)
+void publish_collect(struct exchange *exchange, struct message *message,
+                     const struct properties *properties, struct route_set *set)
 {
-    struct table_value value;
-    if (!table_find(properties->headers, CC, &value) &&
-        !table_find(properties->headers, BCC, &value))
-        return false;
     route_set_begin(set, exchange->vhost);
     (void)route_collect(exchange, message_routing_key(message), message, set);
     collect_header_keys(exchange, message, properties->headers, CC, set);
     collect_header_keys(exchange, message, properties->headers, BCC, set);
-    return true;
 }
 
 /* --- what is legal --------------------------------------------------------------------------- */
@@ -213,6 +207,26 @@ static void put_without_bcc(struct buf *out, struct slice headers)
             table_put(out, key, &value);
 }
 
+struct message *publish_without_bcc(struct message *message)
+{
+    struct properties properties;
+    struct table_value value;
+    struct buf headers = {0};
+    struct message *copy = NULL;
+    if ((message->flags & MESSAGE_INSPECT) != 0 &&
+        properties_decode(message_properties(message), &properties) == METHOD_OK &&
+        table_find(properties.headers, BCC, &value)) {
+        put_without_bcc(&headers, properties.headers);
+        properties.headers = buf_slice(&headers);
+        copy = message_with_properties(message, &properties);
+        buf_fini(&headers);
+    }
+    if (copy != NULL)
+        return copy;
+    message_ref(message);
+    return message;
+}
+
 /* The message as its receivers are to see it: without BCC, with the address that a direct reply
  * goes to. Takes MESSAGE and returns it, or a copy; MESSAGE itself when memory is exhausted. */
 static struct message *rewrite(struct channel *channel, struct message *message,
@@ -275,13 +289,58 @@ static void store_message(struct engine *engine, struct message *message,
         mem_free(targets);
 }
 
+/* Must it be known when MESSAGE was put into these queues? */
+static bool needs_time(const struct message *message, struct queue *const *queues, uint32_t count)
+{
+    uint64_t own;
+    bool is_timed = (message->flags & (MESSAGE_INSPECT | MESSAGE_TIMED)) != 0 &&
+                    ((message->flags & MESSAGE_TIMED) != 0 || message_expiration(message, &own));
+    for (uint32_t i = 0; i < count && !is_timed; i++)
+        is_timed = queues[i]->clock != NULL && queues[i]->clock->has_ttl;
+    return is_timed;
+}
+
+uint64_t publish_to_queues(struct engine *engine, struct message *message,
+                           struct queue *const *queues, uint32_t count)
+{
+    if (__builtin_expect(needs_time(message, queues, count), 0))
+        message = message_with_time(message, engine_wall_ms(engine));
+    engine->counters.messages_routed += count;
+    if (message->flags & MESSAGE_PERSISTENT)
+        store_message(engine, message, queues, count);
+    uint64_t lsn = message->lsn;
+    for (uint32_t i = 0; i + 1 < count; i++) {
+        message_ref(message);
+        queue_publish(queues[i], message);
+    }
+    queue_publish(queues[count - 1], message);
+    return lsn;
+}
+
 void publish_into(struct queue *queue, struct message *message)
 {
-    struct engine *engine = queue->vhost->engine;
-    engine->counters.messages_routed++;
-    if (message->flags & MESSAGE_PERSISTENT)
-        store_message(engine, message, &queue, 1);
-    queue_publish(queue, message);
+    (void)publish_to_queues(queue->vhost->engine, message, &queue, 1);
+}
+
+/* The same where some of the queues may have no room and refuse it: then it is not confirmed. */
+static uint64_t hand_out_to_willing(struct channel *channel, struct message *message,
+                                    struct queue *const *queues, uint32_t count)
+{
+    struct queue *few[16];
+    struct queue **willing = count <= 16 ? few : mem_alloc(count * sizeof(struct queue *));
+    memcpy(willing, queues, count * sizeof(struct queue *));
+    uint32_t willing_count = queue_limit_keep_willing(willing, count, message);
+    if (willing_count < count && channel->mode != CHANNEL_PLAIN)
+        channel->confirms.rejected = true;
+    channel->memo_exchange->routed += willing_count;
+    uint64_t lsn = 0;
+    if (willing_count > 0)
+        lsn = publish_to_queues(channel->session->engine, message, willing, willing_count);
+    else
+        message_unref(message);
+    if (willing != few)
+        mem_free(willing);
+    return lsn;
 }
 
 /* Gives MESSAGE, with its reference, to COUNT queues, or back to the publisher; returns its LSN. */
@@ -289,6 +348,8 @@ static uint64_t hand_out(struct channel *channel, struct message *message,
                          struct queue *const *queues, uint32_t count, bool mandatory)
 {
     struct engine *engine = channel->session->engine;
+    if (__builtin_expect(channel->session->vhost->tracing, 0))
+        trace_publish(channel, message, queues, count);
     if (count == 0) {
         if (mandatory) {
             engine->counters.messages_unroutable_returned++;
@@ -301,17 +362,10 @@ static uint64_t hand_out(struct channel *channel, struct message *message,
         message_unref(message);
         return 0;
     }
-    engine->counters.messages_routed += count;
+    if (__builtin_expect(channel->session->vhost->rejecting > 0, 0))
+        return hand_out_to_willing(channel, message, queues, count);
     channel->memo_exchange->routed += count;
-    if (message->flags & MESSAGE_PERSISTENT)
-        store_message(engine, message, queues, count);
-    uint64_t lsn = message->lsn;
-    for (uint32_t i = 0; i + 1 < count; i++) {
-        message_ref(message);
-        queue_publish(queues[i], message);
-    }
-    queue_publish(queues[count - 1], message);
-    return lsn;
+    return publish_to_queues(engine, message, queues, count);
 }
 
 /* The rare messages: with CC, BCC or a reply-to of direct reply-to. */
@@ -322,10 +376,7 @@ static uint64_t route_inspected(struct channel *channel, struct exchange *exchan
     struct route_set *set = &exchange->vhost->scratch_keys;
     struct properties properties;
     CHECK(properties_decode(message_properties(message), &properties) == METHOD_OK);
-    if (!collect_copies(exchange, message, &properties, set)) {
-        route_set_begin(set, exchange->vhost);
-        (void)route_collect(exchange, message_routing_key(message), message, set);
-    }
+    publish_collect(exchange, message, &properties, set);
     message = rewrite(channel, message, &properties);
     return hand_out(channel, message, set->queues, set->count, command->mandatory);
 }

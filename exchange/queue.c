@@ -9,10 +9,13 @@
 
 #include "exchange/channel.h"
 #include "exchange/consumer.h"
+#include "exchange/dead_letter.h"
 #include "exchange/definition.h"
+#include "exchange/delivery_limit.h"
 #include "exchange/engine.h"
 #include "exchange/message.h"
 #include "exchange/pause.h"
+#include "exchange/priority.h"
 #include "exchange/session.h"
 #include "exchange/vhost.h"
 #include "server/base/mem.h"
@@ -44,6 +47,7 @@ struct queue *queue_declare(struct vhost *vhost, const struct queue_spec *spec)
         list_append(&spec->owner->exclusive_queues, &queue->owned);
     }
     vhost_add_queue(vhost, queue);
+    queue_settings_changed(queue);
     vhost->engine->counters.queues_declared++;
     registry_add(vhost->engine, REGISTRY_QUEUE, &queue->registered);
     return queue;
@@ -61,10 +65,22 @@ void queue_unref(struct queue *queue)
     mem_free(queue);
 }
 
+/* May MESSAGE expire in QUEUE? */
+static inline bool expiry_may(const struct queue *queue, const struct message *message)
+{
+    return queue->clock != NULL || (message->flags & MESSAGE_TIMED) != 0;
+}
+
 /* Puts a message behind all others. */
 static void push(struct queue *queue, uint64_t position, struct message *message)
 {
     queue->ready_bytes += message->body_bytes;
+    if (queue_has_priorities(queue)) {
+        uint64_t rank = priority_rank(queue, message, position);
+        returned_push(&queue->returned,
+                      (struct returned_entry){.position = rank, .message = message});
+        return;
+    }
     deque_push(&queue->ready, &engine_of(queue)->blocks, position, message);
     if (__builtin_expect(queue->ready.blocks > DEQUE_BLOCKS_KEPT, 0))
         paging_note_backlog(queue);
@@ -72,7 +88,13 @@ static void push(struct queue *queue, uint64_t position, struct message *message
 
 bool queue_take(struct queue *queue, struct returned_entry *entry)
 {
-    if (!returned_pop(&queue->returned, entry)) {
+    if (queue_has_priorities(queue) && queue->ready.cold.count > 0) {
+        paging_fetch(queue); /* what is to come may have a higher priority */
+        return false;
+    }
+    if (returned_pop(&queue->returned, entry)) {
+        entry->position = priority_position(queue, entry->position);
+    } else {
         bool is_leaving;
         if (!deque_pop(&queue->ready, &engine_of(queue)->blocks, entry, &is_leaving))
             return false;
@@ -83,6 +105,8 @@ bool queue_take(struct queue *queue, struct returned_entry *entry)
             paging_fetch(queue);
     }
     queue->ready_bytes -= entry->message->body_bytes;
+    if (__builtin_expect(queue->clock != NULL, 0))
+        expiry_head_changed(queue);
     return true;
 }
 
@@ -111,19 +135,19 @@ void queue_settle(struct queue *queue, uint64_t position, struct message *messag
 /* Cold messages are persistent, but for those that were given to the store to leave memory: how
  * many of these there are nobody knows, so that the counts may be too low until the queue is empty.
  */
-static void forget_cold(struct queue *queue)
+void queue_drop_cold(struct queue *queue)
 {
     const struct deque_cold *cold = &queue->ready.cold;
     queue->persistent -= cold->count < queue->persistent ? cold->count : queue->persistent;
     queue->persistent_bytes -= cold->bytes < queue->persistent_bytes ? cold->bytes
                                                                      : queue->persistent_bytes;
+    paging_drop(queue);
 }
 
 uint64_t queue_purge(struct queue *queue)
 {
     uint64_t count = queue_depth(queue);
-    forget_cold(queue);
-    paging_drop(queue);
+    queue_drop_cold(queue);
     for (struct returned_entry entry; queue_take(queue, &entry);)
         queue_settle(queue, entry.position, entry.message);
     engine_of(queue)->counters.messages_purged += count;
@@ -141,6 +165,10 @@ void queue_restore(struct queue *queue, uint64_t first, uint64_t end, uint64_t c
     queue->ready_bytes += bytes;
     queue->persistent += count;
     queue->persistent_bytes += bytes;
+    if (queue->clock != NULL && queue->clock->has_ttl)
+        expiry_restore(queue);
+    if (queue->limit.drops)
+        queue_limit_changed(queue); /* what was dropped last may not have reached the log */
 }
 
 /* Tells the client that its consumer is gone (section 1.8.3.5; RabbitMQ's
@@ -180,6 +208,7 @@ void queue_delete(struct queue *queue)
         list_remove(&queue->owned);
     if (list_node_is_linked(&queue->pending))
         list_remove(&queue->pending);
+    queue_limit_forget(queue);
     remove_from_vhost(queue);
     for (struct list_node *node; (node = list_first(&queue->consumers)) != NULL;) {
         struct consumer *consumer = LIST_ENTRY(node, struct consumer, by_queue);
@@ -187,6 +216,7 @@ void queue_delete(struct queue *queue)
         consumer_cancel(consumer);
     }
     registry_remove(engine_of(queue), REGISTRY_QUEUE, &queue->registered);
+    expiry_forget(queue);
     (void)queue_purge(queue);
     paging_forget(queue);
     engine_of(queue)->counters.queues_deleted++;
@@ -219,6 +249,10 @@ void queue_publish(struct queue *queue, struct message *message)
         }
     }
     push(queue, position, message);
+    if (__builtin_expect(expiry_may(queue, message), 0))
+        expiry_pushed(queue, message);
+    if (__builtin_expect(queue->limit.drops, 0))
+        (void)queue_limit_enforce(queue);
 }
 
 void queue_requeue(struct queue *queue, uint64_t position, struct message *message,
@@ -226,6 +260,10 @@ void queue_requeue(struct queue *queue, uint64_t position, struct message *messa
 {
     if (queue->deleted) {
         message_unref(message);
+        return;
+    }
+    if (delivery_limit_is_reached(queue, delivery_count)) {
+        dead_letter(queue, position, message, DEAD_DELIVERY_LIMIT);
         return;
     }
     if (message->lsn != 0 && queue->durable) {
@@ -236,7 +274,13 @@ void queue_requeue(struct queue *queue, uint64_t position, struct message *messa
                                                    .delivery_count = delivery_count});
     }
     queue->ready_bytes += message->body_bytes;
-    returned_push(&queue->returned, (struct returned_entry){position, message, delivery_count});
+    uint64_t rank = queue_has_priorities(queue) ? priority_rank(queue, message, position)
+                                                : position;
+    returned_push(&queue->returned, (struct returned_entry){rank, message, delivery_count});
+    if (expiry_may(queue, message))
+        expiry_requeued(queue, message);
+    if (queue->limit.drops)
+        (void)queue_limit_enforce(queue);
     session_release_all(&queue->paging.getters);
     queue_schedule(queue);
 }
@@ -249,8 +293,10 @@ void queue_schedule(struct queue *queue)
 
 void queue_dispatch(struct queue *queue)
 {
-    while (queue_depth(queue) > 0) {
-        struct consumer *consumer = next_consumer(queue);
+    for (;;) {
+        if (__builtin_expect(queue->clock != NULL, 0) && !expiry_drop(queue))
+            return;
+        struct consumer *consumer = queue_depth(queue) == 0 ? NULL : next_consumer(queue);
         if (consumer == NULL)
             return;
         struct returned_entry entry;

@@ -9,8 +9,11 @@
 #define STOATMQ_EXCHANGE_QUEUE_H
 
 #include "exchange/deque.h"
+#include "exchange/expiry.h"
 #include "exchange/paging.h"
 #include "exchange/policy_keys.h"
+#include "exchange/queue_limit.h"
+#include "exchange/queue_settings.h"
 #include "exchange/registry.h"
 #include "exchange/returned.h"
 #include "exchange/traffic.h"
@@ -30,14 +33,17 @@ struct queue {
     struct slice name;                     /* owned */
     struct slice arguments;                /* owned; a valid table */
     struct policy *policies[POLICY_KINDS]; /* in force, or NULL; policy.c keeps them */
+    struct queue_settings settings;        /* what these come to */
     bool durable, auto_delete;
-    bool deleted;           /* out of the vhost; waiting for the last reference */
-    bool is_paused;         /* nothing is delivered (pause.h) */
-    struct session *owner;  /* exclusive to this session; NULL: to none */
-    struct list_node owned; /* in owner's exclusive queues */
+    struct queue_clock *clock; /* NULL: nothing expires (expiry.h) */
+    bool deleted;              /* out of the vhost; waiting for the last reference */
+    bool is_paused;            /* nothing is delivered (pause.h) */
+    struct session *owner;     /* exclusive to this session; NULL: to none */
+    struct list_node owned;    /* in owner's exclusive queues */
 
     struct deque ready;       /* not delivered since this run began, in order */
-    struct returned returned; /* delivered and come back; all before those in `ready` */
+    struct returned returned; /* delivered and come back; all before those in `ready`. With
+                                 priorities all that is ready (priority.h) */
     uint64_t next_position;   /* of the next message published */
     uint64_t recovered_below; /* what stands before it may have been delivered by an earlier run */
     uint64_t ready_bytes;     /* bodies of what is ready */
@@ -45,11 +51,13 @@ struct queue {
     uint64_t persistent;      /* of both, so far as known (queue_restore, paging_drop) */
     uint64_t persistent_bytes;
     uint64_t unacked_bytes; /* bodies of these */
+    struct queue_limit limit;
 
-    struct list consumers; /* struct consumer.by_queue */
+    struct list consumers; /* struct consumer.by_queue, in order, or in turn (single_active.h) */
     struct list active;    /* struct consumer.active, by priority: those that may take a message */
     struct list_node pending; /* engine.pending: to be dispatched at the end of this command */
     struct consumer *exclusive_consumer; /* or NULL */
+    struct consumer *single_active;      /* or NULL (single_active.h) */
     uint32_t consumer_count;
 
     struct list bindings; /* struct binding.by_destination */
@@ -78,8 +86,9 @@ void queue_delete(struct queue *queue);
  * it. */
 void queue_publish(struct queue *queue, struct message *message);
 
-/* Puts a delivered message back at POSITION, taking the caller's reference. DELIVERY_COUNT: how
- * often it was delivered by now. The queue is dispatched at the end of the command. */
+/* Puts a delivered message back at POSITION, taking the caller's reference; or it is dead-lettered,
+ * when it came back too often. DELIVERY_COUNT: how often it was delivered by now. The queue is
+ * dispatched at the end of the command. */
 void queue_requeue(struct queue *queue, uint64_t position, struct message *message,
                    uint32_t delivery_count);
 
@@ -103,6 +112,15 @@ void queue_settle(struct queue *queue, uint64_t position, struct message *messag
  * be fetched first (paging_fetch): the depth tells. */
 bool queue_take(struct queue *queue, struct returned_entry *entry);
 
+/* The message that queue_take would give, or NULL. */
+static inline const struct message *queue_peek(const struct queue *queue)
+{
+    const struct message *returned = returned_peek(&queue->returned);
+    if (__builtin_expect(queue->settings.max_priority > 0, 0) && queue->ready.cold.count > 0)
+        return NULL; /* what has to be fetched may come first */
+    return returned != NULL ? returned : deque_peek(&queue->ready);
+}
+
 /* Delivers what is ready to the consumers that may take it. */
 void queue_dispatch(struct queue *queue);
 
@@ -111,6 +129,9 @@ void queue_schedule(struct queue *queue);
 
 /* Drops all that is ready; returns how many that were. */
 uint64_t queue_purge(struct queue *queue);
+
+/* Drops what is ready and not in memory, without reading it. */
+void queue_drop_cold(struct queue *queue);
 
 /* How many messages are ready, in memory or not. */
 static inline uint64_t queue_depth(const struct queue *queue)

@@ -2,6 +2,7 @@
 #include "exchange/registry.h"
 
 #include "exchange/engine.h"
+#include "exchange/event.h"
 #include "server/base/mem.h"
 
 void registry_add(struct engine *engine, enum registry_kind kind, struct registered *item)
@@ -18,6 +19,8 @@ void registry_add(struct engine *engine, enum registry_kind kind, struct registe
     registry->items[registry->count++] = item;
     if (engine->observer != NULL)
         engine->observer->came(engine->observer, kind, item);
+    if (engine->tells_events)
+        event_came(engine, kind, item);
 }
 
 void registry_remove(struct engine *engine, enum registry_kind kind, struct registered *item)
@@ -28,6 +31,8 @@ void registry_remove(struct engine *engine, enum registry_kind kind, struct regi
     CHECK_ID(item->at < registry->count && registry->items[item->at] == item, item->id);
     if (engine->observer != NULL)
         engine->observer->went(engine->observer, kind, item);
+    if (engine->tells_events)
+        event_went(engine, kind, item);
     struct registered *last = registry->items[--registry->count];
     registry->items[item->at] = last;
     last->at = item->at;

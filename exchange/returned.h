@@ -8,6 +8,7 @@
 #define STOATMQ_EXCHANGE_RETURNED_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct message;
@@ -28,6 +29,12 @@ void returned_fini(struct returned *returned);
 
 /* Adds ENTRY, taking its reference. */
 void returned_push(struct returned *returned, struct returned_entry entry);
+
+/* The message with the lowest position, or NULL when empty. */
+static inline const struct message *returned_peek(const struct returned *returned)
+{
+    return returned->count == 0 ? NULL : returned->entries[0].message;
+}
 
 /* Takes the entry with the lowest position, with its reference; false when empty. */
 bool returned_pop(struct returned *returned, struct returned_entry *entry);

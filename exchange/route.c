@@ -102,7 +102,7 @@ static void ask(struct route_walk *walk, struct exchange *exchange, struct slice
             add_queue(walk->set, queue);
         }
     } else {
-        depend_on(walk, exchange->type->dependence);
+        depend_on(walk, exchange->dependence);
         exchange->type->route(exchange, routing_key, message, walk);
     }
     if (walk->matches == 0 && exchange->alternate.data != NULL) {

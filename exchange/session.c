@@ -52,8 +52,11 @@ void session_shut(struct session *session)
     for (uint32_t i = 0; i < session->channel_capacity && session->channel_count > 0; i++)
         if (session->channels[i] != NULL)
             channel_close(session->channels[i], false);
+    const struct session *acting = session->engine->acting;
+    session->engine->acting = NULL; /* that they go nobody has asked for */
     for (struct list_node *node; (node = list_first(&session->exclusive_queues)) != NULL;)
         queue_delete(LIST_ENTRY(node, struct queue, owned));
+    session->engine->acting = acting;
 }
 
 void session_drained(struct session *session, uint64_t bytes)

@@ -48,7 +48,10 @@ struct session {
     struct access_memory access;    /* what that may do */
     struct vhost *vhost;            /* NULL until opened */
     struct registered registered;
+    uint64_t opened_ms; /* since 1970 */
+    char mechanism[16]; /* by which its user logged in */
     bool from_loopback;
+    bool is_tls;
     bool is_operators;        /* basic.get takes from paused queues, too */
     bool wants_cancel_notify; /* consumer_cancel_notify among the client's capabilities */
     bool clogged;       /* unwritten reached its limit; no deliveries until it is below half */

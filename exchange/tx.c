@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exchange/tx.h"
 
+#include "exchange/dead_letter.h"
+#include "exchange/definition.h"
 #include "exchange/engine.h"
 #include "exchange/publish.h"
 #include "exchange/session.h"
@@ -79,7 +81,7 @@ uint64_t tx_commit(struct channel *channel)
 {
     struct engine *engine = channel->session->engine;
     struct tx *tx = channel->tx;
-    engine->tx_begins = true;
+    engine_begin_together(engine);
     for (size_t i = 0; i < tx->publish_count; i++)
         (void)publish_route(channel, &tx->publishes[i]);
     tx->publish_count = 0;
@@ -92,11 +94,8 @@ uint64_t tx_commit(struct channel *channel)
                                                   .acked = settled->acked,
                                                   .requeue = settled->requeue});
     }
-    bool has_records = !engine->tx_begins;
-    engine->tx_begins = false;
-    uint64_t lsn = has_records
-                       ? engine_append(engine, &(struct store_record){.kind = STORE_TX_COMMIT})
-                       : 0;
+    dead_letter_send(engine);
+    uint64_t lsn = engine_end_together(engine);
     forget(tx);
     unacked_tidy(&channel->unacked);
     channel_wake(channel);

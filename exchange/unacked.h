@@ -28,8 +28,12 @@ struct unacked {
     struct message *message;
     struct consumer *consumer; /* NULL for basic.get */
     uint32_t delivery_count;   /* how often it was delivered before this time */
-    enum unacked_state state;
+    uint32_t state : 2;        /* enum unacked_state */
+    uint32_t delivered : 30;   /* when, in UNACKED_TIME_MS; wraps (consumer_timeout.h) */
 };
+
+#define UNACKED_TIME_MS   100
+#define UNACKED_TIME_MASK 0x3fffffffu
 
 struct unacked_ring {
     struct unacked *entries;

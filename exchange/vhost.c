@@ -9,8 +9,10 @@
 
 #include "exchange/binding.h"
 #include "exchange/engine.h"
+#include "exchange/event.h"
 #include "exchange/permission.h"
 #include "exchange/queue.h"
+#include "exchange/trace.h"
 #include "exchange/user.h"
 #include "server/base/mem.h"
 
@@ -18,15 +20,41 @@ static const struct {
     const char *name;
     const struct exchange_type *type;
     bool internal;
+    bool of_default_vhost; /* only there */
 } predeclared[] = {
-    {"", &exchange_type_direct, false},
-    {"amq.direct", &exchange_type_direct, false},
-    {"amq.fanout", &exchange_type_fanout, false},
-    {"amq.topic", &exchange_type_topic, false},
-    {"amq.headers", &exchange_type_headers, false},
-    {"amq.match", &exchange_type_headers, false},
-    {"amq.rabbitmq.trace", &exchange_type_topic, true},
+    {"", &exchange_type_direct, false, false},
+    {"amq.direct", &exchange_type_direct, false, false},
+    {"amq.fanout", &exchange_type_fanout, false, false},
+    {"amq.topic", &exchange_type_topic, false, false},
+    {"amq.headers", &exchange_type_headers, false, false},
+    {"amq.match", &exchange_type_headers, false, false},
+    {TRACE_EXCHANGE, &exchange_type_topic, true, false},
+    {EVENT_EXCHANGE, &exchange_type_topic, true, true},
+    {LOG_EXCHANGE, &exchange_type_topic, true, true},
 };
+
+static struct exchange *predeclare(struct vhost *vhost, size_t at)
+{
+    return vhost_add_exchange(vhost, &(struct exchange_spec){
+                                         .name = slice_from_string(predeclared[at].name),
+                                         .type = predeclared[at].type,
+                                         .durable = true,
+                                         .internal = predeclared[at].internal,
+                                         .user = EVENT_INTERNAL_USER,
+                                     });
+}
+
+/* What the broker tells of itself is in the default vhost. */
+static void predeclare_own(struct vhost *vhost)
+{
+    struct engine *engine = vhost->engine;
+    for (size_t i = 0; i < sizeof predeclared / sizeof predeclared[0]; i++) {
+        if (strcmp(predeclared[i].name, EVENT_EXCHANGE) == 0)
+            engine->event_exchange = predeclare(vhost, i);
+        else if (strcmp(predeclared[i].name, LOG_EXCHANGE) == 0 && engine->with_log_exchange)
+            engine->log_exchange = predeclare(vhost, i);
+    }
+}
 
 struct vhost *vhost_new(struct engine *engine, struct slice name)
 {
@@ -41,17 +69,12 @@ struct vhost *vhost_new(struct engine *engine, struct slice name)
     policy_vhost_init(vhost);
     route_cache_init(&vhost->routes, engine->route_cache_entries);
     registry_add(engine, REGISTRY_VHOST, &vhost->registered);
-    for (size_t i = 0; i < sizeof predeclared / sizeof predeclared[0]; i++) {
-        struct exchange *exchange = vhost_add_exchange(
-            vhost, &(struct exchange_spec){
-                       .name = slice_from_string(predeclared[i].name),
-                       .type = predeclared[i].type,
-                       .durable = true,
-                       .internal = predeclared[i].internal,
-                   });
-        if (i == 0)
-            vhost->default_exchange = exchange;
-    }
+    for (size_t i = 0; i < sizeof predeclared / sizeof predeclared[0]; i++)
+        if (!predeclared[i].of_default_vhost)
+            predeclare(vhost, i);
+    vhost->default_exchange = vhost_exchange(vhost, SLICE_EMPTY);
+    if (slice_equal(name, engine->default_vhost))
+        predeclare_own(vhost);
     return vhost;
 }
 
@@ -158,6 +181,17 @@ static void unbind_destination(struct vhost *vhost, struct list *bindings)
         unbind(vhost, LIST_ENTRY(node, struct binding, by_destination));
 }
 
+/* If it is one that the broker publishes to, it does so no more. */
+static void forget_own(struct exchange *exchange)
+{
+    struct engine *engine = exchange->vhost->engine;
+    notices_forget(engine, exchange);
+    if (engine->event_exchange == exchange)
+        engine->event_exchange = NULL;
+    if (engine->log_exchange == exchange)
+        engine->log_exchange = NULL;
+}
+
 static void delete_exchange(struct vhost *vhost, struct exchange *exchange)
 {
     exchange->deleted = true;
@@ -170,6 +204,8 @@ static void delete_exchange(struct vhost *vhost, struct exchange *exchange)
     vhost->topology++;
     vhost->names++;
     registry_remove(vhost->engine, REGISTRY_EXCHANGE, &exchange->registered);
+    if (exchange->internal)
+        forget_own(exchange);
     exchange_free(exchange);
 }
 
@@ -198,6 +234,7 @@ void vhost_remove_queue(struct vhost *vhost, struct queue *queue)
 {
     map_remove(&vhost->queues, queue->name);
     memset(queue->policies, 0, sizeof queue->policies); /* they may go before the queue does */
+    queue_settings_merge(&queue->settings, SLICE_EMPTY, queue->policies);
     vhost->names++;
     if (queue->durable || queue->paging.is_used)
         record(vhost, &(struct store_record){.kind = STORE_QUEUE_DELETE, .queue = queue});
@@ -211,6 +248,8 @@ struct binding *vhost_bind(struct vhost *vhost, const struct binding_spec *spec)
     vhost->topology++;
     if (binding_is_durable(binding))
         record(vhost, &(struct store_record){.kind = STORE_BIND, .binding = binding});
+    if (spec->source->type->bound != NULL)
+        spec->source->type->bound(spec->source, binding);
     return binding;
 }
 
@@ -226,6 +265,8 @@ void vhost_unbind_predeclared(struct vhost *vhost)
 {
     for (size_t i = 0; i < sizeof predeclared / sizeof predeclared[0]; i++) {
         struct exchange *exchange = vhost_exchange(vhost, slice_from_string(predeclared[i].name));
+        if (exchange == NULL)
+            continue;
         for (struct list_node *node; (node = list_first(&exchange->bindings_out)) != NULL;)
             vhost_unbind(vhost, LIST_ENTRY(node, struct binding, by_source));
     }

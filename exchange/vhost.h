@@ -33,7 +33,8 @@ struct vhost {
     uint64_t
         topology;   /* generation: grows with every change of exchanges, bindings or bound queues */
     uint64_t names; /* generation: grows when an exchange or queue comes or goes */
-    uint64_t walks; /* source of walk marks */
+    uint32_t rejecting; /* queues with limit.rejects */
+    uint64_t walks;     /* source of walk marks */
     struct list doomed; /* struct exchange.doomed: to be deleted before the current call returns */
     struct route_cache routes;
     struct route_set scratch, scratch_keys; /* route_find's; publishing's */

@@ -85,10 +85,16 @@ void json_write_raw(struct json_writer *writer, struct slice text);
 /* A field table and an array (amqp/table.h) as RabbitMQ writes them. */
 void json_write_table(struct json_writer *writer, struct slice table);
 
+/* Is all that is written now left out? Then it need not be made. */
+static inline bool json_writer_is_skipping(const struct json_writer *writer)
+{
+    return writer->skipping > 0;
+}
+
 /* The key of the next value, which is to be written only if this says true. */
 static inline bool json_put_key(struct json_writer *writer, const char *key)
 {
-    if (writer->skipping > 0)
+    if (json_writer_is_skipping(writer))
         return false;
     if (json_write_key(writer, slice_from_string(key)))
         return true;

@@ -11,7 +11,9 @@
 #include <stdio.h>
 
 #include "mgmt/api/dispatch.h"
+#include "mgmt/api/sites.h"
 #include "mgmt/definitions/boot.h"
+#include "mgmt/definitions/pending.h"
 #include "mgmt/metrics.h"
 #include "server/base/check.h"
 #include "server/base/log.h"
@@ -84,10 +86,10 @@ static void log_dashboard(const struct management *management)
     bool is_ipv6 = !is_any && strchr(address, ':') != NULL;
     const struct http_listener *listener = management->http.is_open ? &management->http
                                                                     : &management->https;
-    char url[SETTINGS_TEXT_BYTES + 32];
-    snprintf(url, sizeof url, "%s://%s%s%s:%u/", management->http.is_open ? "http" : "https",
+    char url[2 * SETTINGS_TEXT_BYTES + 32];
+    snprintf(url, sizeof url, "%s://%s%s%s:%u%.*s/", management->http.is_open ? "http" : "https",
              is_ipv6 ? "[" : "", is_any ? "localhost" : address, is_ipv6 ? "]" : "",
-             listener->listener.port);
+             listener->listener.port, SLICE_ARGS(buf_slice(&management->path_prefix)));
     log_info("dashboard", LOG_STR("url", url));
 }
 
@@ -132,6 +134,8 @@ static void fini(struct management *management)
     loop_fini(&management->loop);
     collector_free(&management->collector);
     routes_fini();
+    buf_fini(&management->headers);
+    buf_fini(&management->path_prefix);
 }
 
 static void start_collector(struct management *management)
@@ -151,6 +155,45 @@ static void start_collector(struct management *management)
     management->collector.sweep_context = management;
 }
 
+/* --- definitions that the last run has not finished ------------------------------------------ */
+
+struct pending_file {
+    struct durable_wait wait; /* first */
+    struct call call;
+    struct management *management;
+    char path[PENDING_PATH_BYTES];
+};
+
+static void forget_file(struct call *call)
+{
+    struct pending_file *file =
+        (struct pending_file *)(void *)((char *)call - offsetof(struct pending_file, call));
+    pending_forget(file->path);
+    mem_free(file);
+}
+
+static void on_durable(struct durable_wait *wait)
+{
+    struct pending_file *file = (struct pending_file *)wait;
+    if (wait->failed) {
+        mem_free(file);
+        return;
+    }
+    file->call.run = forget_file;
+    loop_call(&file->management->loop, &file->call);
+}
+
+/* The file may go when what it has brought is durable. */
+static void on_finished(void *context, const char *path, uint64_t lsn)
+{
+    struct management *management = context;
+    struct pending_file *file = mem_zalloc(sizeof *file);
+    file->wait.done = on_durable;
+    file->management = management;
+    (void)snprintf(file->path, sizeof file->path, "%s", path);
+    engine_when_durable(management->view->engine, lsn, &file->wait);
+}
+
 static int start(void *context, const struct node_view *view, char *error, size_t error_size)
 {
     static const struct loop_hooks hooks = {on_end_tick, on_timer, on_parcel};
@@ -167,6 +210,8 @@ static int start(void *context, const struct node_view *view, char *error, size_
                  uv_strerror(status));
         return -1;
     }
+    if (settings->store_log)
+        pending_finish(view->engine, settings->data_dir, on_finished, management);
     routes_init();
     authentication_init(&management->authentication, management,
                         settings->management_login_session_timeout_min);
@@ -178,6 +223,9 @@ static int start(void *context, const struct node_view *view, char *error, size_
                          .idle_timeout_ms = settings->management_idle_timeout_ms,
                          .inactivity_timeout_ms = settings->management_inactivity_timeout_ms,
                      });
+    sites_put_headers(settings, &management->headers);
+    sites_put_prefix(settings, &management->path_prefix);
+    management->server.headers = buf_slice(&management->headers);
     if (open_listeners(management, error, error_size) < 0) {
         close_listeners(management);
         fini(management);

@@ -18,6 +18,7 @@ struct management {
     struct loop loop;
     const struct node_view *view;
     struct http_server server;
+    struct buf headers, path_prefix; /* sites.h's */
     struct http_listener http, https, metrics;
     struct authentication authentication;
     struct collector collector;
@@ -25,6 +26,7 @@ struct management {
     uint64_t started_ns;
     bool collector_idle;
     uv_thread_t thread;
+    unsigned imports;       /* of large definitions, so far */
     uint32_t open_requests; /* of the API, until they are answered */
     bool is_stopping, clients_gone;
     struct call *stopped; /* sent to the engine's loop when all is answered */

@@ -213,6 +213,8 @@ void metrics_put_own(struct scrape *scrape)
     const struct counters *counters = &scrape->snapshot->engine.counters;
     metrics_put_number(scrape, "stoatmq_", "engine_commands_total", true,
                        "Commands that the engine applied", counters->commands);
+    metrics_put_number(scrape, "stoatmq_", "messages_expired_total", true,
+                       "Messages whose time was over", counters->messages_expired);
     metrics_put_number(scrape, "stoatmq_", "messages_paged_out_total", true,
                        "Messages that left memory and are in the store alone",
                        counters->messages_paged_out);

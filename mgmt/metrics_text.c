@@ -352,6 +352,35 @@ static void put_churn(struct scrape *scrape)
                            scrape->snapshot->overview->values[COLUMN_CHURN + i]);
 }
 
+static void put_dead_letters(struct scrape *scrape)
+{
+    const struct counters *counters = &scrape->snapshot->engine.counters;
+    const struct {
+        const char *name, *help;
+        uint64_t count;
+    } reasons[] = {
+        {"messages_dead_lettered_expired_total",
+         "Total number of messages dead-lettered due to message TTL exceeded",
+         counters->messages_dead_lettered_expired},
+        {"messages_dead_lettered_rejected_total",
+         "Total number of messages dead-lettered due to basic.reject or basic.nack",
+         counters->messages_dead_lettered_rejected},
+        {"messages_dead_lettered_maxlen_total",
+         "Total number of messages dead-lettered due to overflow drop-head or reject-publish-dlx",
+         counters->messages_dead_lettered_maxlen},
+        {"messages_dead_lettered_delivery_limit_total",
+         "Total number of messages dead-lettered due to delivery-limit exceeded",
+         counters->messages_dead_lettered_delivery_limit},
+    };
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
+        put_head(scrape, "rabbitmq_global_", reasons[i].name, true, reasons[i].help);
+        buf_printf(scrape->out,
+                   "rabbitmq_global_%s{queue_type=\"rabbit_classic_queue\","
+                   "dead_letter_strategy=\"at_most_once\"} %" PRIu64 "\n",
+                   reasons[i].name, reasons[i].count);
+    }
+}
+
 static void put_global(struct scrape *scrape)
 {
     static const struct {
@@ -402,6 +431,7 @@ static void put_global(struct scrape *scrape)
     buf_printf(scrape->out,
                "rabbitmq_global_messages_routed_total{protocol=\"amqp091\"} %" PRIu64 "\n",
                scrape->snapshot->engine.counters.messages_routed);
+    put_dead_letters(scrape);
     put_head(scrape, "rabbitmq_global_", "consumers", false, "Current number of consumers");
     buf_printf(scrape->out, "rabbitmq_global_consumers{protocol=\"amqp091\"} %u\n",
                scrape->snapshot->tables[REGISTRY_CONSUMER].count);

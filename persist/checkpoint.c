@@ -29,6 +29,7 @@ enum item {
     ITEM_QUEUE = 4, /* and its runs */
     ITEM_BINDING = 5,
     ITEM_DEFINITION = 6,
+    ITEM_TIMED = 7, /* a queue, above: some of its messages may have a time */
 };
 
 /* --- writing ------------------------------------------------------------------------------ */
@@ -73,6 +74,10 @@ static void put_queue(struct buf *out, const struct inventory_queue *queue)
     bytes_put_u32(out, queue->stored.count);
     for (uint32_t i = 0; i < queue->stored.count; i++)
         put_run(out, queue->stored.runs[i]);
+    if (queue->timed && queue->live > 0) {
+        buf_u8(out, ITEM_TIMED);
+        bytes_put_u64(out, queue->id);
+    }
 }
 
 static void put_segment(struct buf *out, const struct inventory_segment *segment)
@@ -208,6 +213,15 @@ static void get_queue(struct cursor *cursor, struct inventory *inventory)
         cursor_fail(cursor);
 }
 
+static void get_timed(struct cursor *cursor, struct inventory *inventory)
+{
+    struct inventory_queue *queue = inventory_find(inventory, bytes_u64(cursor));
+    if (queue == NULL)
+        cursor_fail(cursor);
+    else
+        queue->timed = true;
+}
+
 /* None is behind the checkpoint's place, which is in segment MOST. */
 static void get_segment(struct cursor *cursor, struct inventory *inventory, uint64_t most)
 {
@@ -278,6 +292,9 @@ static void get_items(struct cursor *cursor, struct inventory *inventory, uint64
             break;
         case ITEM_DEFINITION:
             get_definition(cursor, inventory);
+            break;
+        case ITEM_TIMED:
+            get_timed(cursor, inventory);
             break;
         default:
             cursor_fail(cursor);

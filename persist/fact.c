@@ -32,10 +32,13 @@ static void put_exchange(const struct exchange *exchange, struct buf *out)
 {
     buf_u8(out, (uint8_t)((exchange->durable ? FACT_DURABLE : 0) |
                           (exchange->auto_delete ? FACT_AUTO_DELETE : 0) |
-                          (exchange->internal ? FACT_INTERNAL : 0)));
+                          (exchange->internal ? FACT_INTERNAL : 0) |
+                          (exchange->user.size > 0 ? FACT_USER : 0)));
     put_exchange_name(exchange, out);
     bytes_put_string(out, slice_from_string(exchange->type->name));
     bytes_put_string(out, exchange->arguments);
+    if (exchange->user.size > 0)
+        bytes_put_string(out, exchange->user);
 }
 
 static void put_binding(const struct binding *binding, struct buf *out)
@@ -67,7 +70,8 @@ void fact_encode_message(struct message *message, struct slice targets, uint64_t
                          struct buf *out)
 {
     buf_u8(out, (uint8_t)((message->flags & MESSAGE_PERSISTENT ? FACT_PERSISTENT : 0) |
-                          (parts_lsn != 0 ? FACT_PARTS : 0)));
+                          (parts_lsn != 0 ? FACT_PARTS : 0) |
+                          (message->flags & MESSAGE_TIMED ? FACT_TIMED : 0)));
     bytes_put_u32(out, (uint32_t)(targets.size / FACT_TARGET_BYTES));
     buf_bytes(out, targets);
     bytes_put_string(out, message_exchange(message));
@@ -76,6 +80,8 @@ void fact_encode_message(struct message *message, struct slice targets, uint64_t
     bytes_put_u32(out, message->body_bytes);
     if (parts_lsn != 0)
         bytes_put_u64(out, parts_lsn);
+    if (message->flags & MESSAGE_TIMED)
+        bytes_put_u64(out, message_time_ms(message));
 }
 
 void fact_encode(const struct store_record *record, struct buf *out)
@@ -155,6 +161,7 @@ static void get_message(struct cursor *cursor, struct fact *fact)
     fact->properties = bytes_string(cursor);
     fact->body_bytes = bytes_u32(cursor);
     fact->parts_lsn = fact->flags & FACT_PARTS ? bytes_u64(cursor) : 0;
+    fact->time_ms = fact->flags & FACT_TIMED ? bytes_u64(cursor) : 0;
     fact->body = cursor_bytes(cursor, cursor_left(cursor));
     if (fact->body.size > fact->body_bytes)
         cursor_fail(cursor);
@@ -182,6 +189,8 @@ static void get_declaration(struct cursor *cursor, struct fact *fact)
     if (!of_queue)
         fact->type = get_short(cursor);
     fact->arguments = get_table(cursor);
+    if (!of_queue && fact->flags & FACT_USER)
+        fact->user = bytes_string(cursor);
 }
 
 static void get_definition(struct cursor *cursor, struct fact *fact)

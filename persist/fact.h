@@ -20,6 +20,8 @@ enum fact_flag {
     FACT_TO_EXCHANGE = 8, /* of a binding: its destination is an exchange, named by name */
     FACT_PERSISTENT = 16,
     FACT_PARTS = 32, /* of a message: its body begins in RECORD_PARTs */
+    FACT_TIMED = 64, /* of a message: it says when it was put into its queues */
+    FACT_USER = 128, /* of an exchange: it says who declared it */
 };
 
 struct fact {
@@ -32,11 +34,13 @@ struct fact {
     struct slice vhost, name; /* QUEUE_DECLARE, EXCHANGE_*; of a binding: the source exchange */
     struct slice destination; /* of a binding with FACT_TO_EXCHANGE */
     struct slice type;        /* EXCHANGE_DECLARE */
+    struct slice user;        /* EXCHANGE_DECLARE; empty: it does not say */
     struct slice arguments;
     struct slice routing_key;                /* of a binding or message */
     struct slice exchange, properties, body; /* MESSAGE; the body: what is behind its parts */
     uint32_t body_bytes;                     /* MESSAGE: all of it, with its parts */
     uint64_t parts_lsn;                      /* MESSAGE: of the first of its parts, or 0 */
+    uint64_t time_ms;                        /* MESSAGE: since 1970, or 0: it does not say */
     enum definition_kind definition;         /* DEFINE, UNDEFINE */
     struct slice key, value;                 /* the same; the value: a table, DEFINE */
     uint32_t target_count;                   /* MESSAGE */

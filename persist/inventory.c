@@ -169,6 +169,7 @@ static int message_stored(struct inventory *inventory, const struct fact *fact, 
             return -EBADMSG;
         (void)runs_put(&queue->stored, queue, segment, position);
         queue->next_position = position + 1;
+        queue->timed = fact->time_ms != 0 || (queue->timed && queue->live > 0);
         queue->live++;
         queue->bytes += fact->body_bytes;
         note_in_index(inventory, lsn, id, position);

@@ -53,6 +53,7 @@ struct inventory_queue {
     uint64_t next_position; /* above all that were ever stored for it */
     uint64_t undelivered;   /* by STORE_STOP: none from there on was delivered */
     uint64_t stopped;       /* inventory.changes then */
+    bool timed;             /* some of its messages may say when they were put into it */
     uint64_t live, bytes;   /* what survives a restart: messages, and the size of their bodies */
     struct inventory_runs stored, paged;
 };

@@ -10,7 +10,7 @@
 #include "persist/bytes.h"
 #include "server/base/slice.h"
 
-#define LOG_FORMAT_VERSION 2u
+#define LOG_FORMAT_VERSION 3u
 
 #ifndef SEGMENT_SHIFT /* test/sim makes it smaller, so that a log of many segments is quickly read \
                        */

@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "exchange/binding.h"
+#include "exchange/expiry.h"
 #include "exchange/queue.h"
 #include "exchange/vhost.h"
 #include "persist/fact.h"
@@ -168,6 +169,7 @@ static void declare_exchange(struct engine *engine, const struct fact *fact)
                                         .durable = true,
                                         .internal = fact->flags & FACT_INTERNAL,
                                         .arguments = fact->arguments,
+                                        .user = fact->user,
                                     });
 }
 
@@ -212,6 +214,8 @@ static void declare_queue(struct recovery *recovery, struct engine *engine,
     queue->recovered_below = inventory_undelivered(&recovery->inventory, stored);
     if (inventory_next(stored, 0, &first))
         queue_restore(queue, first.position, stored->next_position, stored->live, stored->bytes);
+    if (stored->timed && stored->live > 0)
+        expiry_restore(queue);
     recovery->queues++;
     recovery->messages += stored->live;
 }

@@ -151,6 +151,8 @@ static int build(const struct segment_reader *reader, const struct fact *fact,
         memcpy(message_body(*message) + parts, fact->body.data, fact->body.size);
     message_seal(*message);
     (*message)->flags = fact->flags & FACT_PERSISTENT ? MESSAGE_PERSISTENT : 0;
+    if (fact->flags & FACT_TIMED)
+        *message = message_with_time(*message, fact->time_ms);
     return 0;
 }
 

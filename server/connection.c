@@ -68,6 +68,7 @@ static void open_session(struct connection *connection)
                                    .connection = connection,
                                    .name = slice_from_string(name),
                                    .from_loopback = address_is_loopback(&peer_address),
+                                   .is_tls = connection->transport.tls != NULL,
                                    .unwritten_max = worker->settings->output_buffer_limit}});
 }
 

@@ -2,6 +2,7 @@
 #include "server/listeners.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "server/base/check.h"
@@ -13,10 +14,14 @@
 #define PLACES_MAX      (2 * (SETTINGS_LISTENERS_MAX + 1))
 #define DAYS_TO_WARN_AT 14
 
+/* One that the settings ask for. Its row is the one with its number. */
 struct place {
-    struct listener listener; /* first */
     struct listeners *all;
     const struct transport_options *options;
+    struct listener *listener; /* NULL: suspended; it frees itself when it is closed */
+    char address[SETTINGS_TEXT_BYTES];
+    uint16_t port; /* the one it got, when 0 was asked for */
+    unsigned backlog;
 };
 
 struct listeners {
@@ -27,6 +32,7 @@ struct listeners {
     size_t place_count;
     struct listener_row rows[LISTENER_ROWS_MAX];
     size_t row_count;
+    atomic_bool is_suspended; /* the management's thread asks, too */
     struct proxy_sources proxy;
     struct tls_server *amqp_tls, *management_tls; /* NULL: not asked for */
     struct transport_options amqp, amqps, http, https;
@@ -118,6 +124,33 @@ void listeners_add(struct listeners *listeners, const struct listener_row *row)
     listeners->rows[listeners->row_count++] = *row;
 }
 
+static void on_listener_closed(struct listener *listener)
+{
+    mem_free(listener);
+}
+
+/* Opens the place's port. */
+static int open_place(struct place *place, char *error, size_t error_size)
+{
+    struct listener *listener = mem_zalloc(sizeof *listener);
+    listener->on_accept = on_accept;
+    listener->context = place;
+    listener->closed = on_listener_closed;
+    int status = listener_open(listener, place->all->loop, place->address, place->port,
+                               place->backlog);
+    if (status < 0) {
+        mem_free(listener);
+        return settings_refuse(error, error_size, "cannot listen on %s port %u: %s%s",
+                               place->address, place->port, uv_strerror(status),
+                               status == -EADDRINUSE
+                                   ? " (is another broker running? choose another with --port)"
+                                   : "");
+    }
+    place->listener = listener;
+    place->port = listener->port;
+    return 0;
+}
+
 static int listen_at(struct listeners *listeners, const struct settings *settings,
                      const char *address, uint16_t port, const struct transport_options *options,
                      char *error, size_t error_size)
@@ -125,26 +158,20 @@ static int listen_at(struct listeners *listeners, const struct settings *setting
     struct place *place = &listeners->places[listeners->place_count];
     if (address[0] == '\0')
         address = settings->tcp_address;
-    *place = (struct place){.all = listeners, .options = options};
-    place->listener.on_accept = on_accept;
-    place->listener.context = place;
-    int status = listener_open(&place->listener, listeners->loop, address, port,
-                               settings->tcp_backlog);
-    if (status < 0)
-        return settings_refuse(error, error_size, "cannot listen on %s port %u: %s%s", address,
-                               port, uv_strerror(status),
-                               status == -EADDRINUSE
-                                   ? " (is another broker running? choose another with --port)"
-                                   : "");
+    *place = (struct place){
+        .all = listeners, .options = options, .port = port, .backlog = settings->tcp_backlog};
+    snprintf(place->address, sizeof place->address, "%s", address);
+    if (open_place(place, error, error_size) < 0)
+        return -1;
     listeners->place_count++;
     struct listener_row row = {.protocol = options->protocol,
-                               .port = place->listener.port,
+                               .port = place->port,
                                .has_tls = options->tls != NULL,
                                .tls = options->tls};
     snprintf(row.address, sizeof row.address, "%.45s", address);
     listeners_add(listeners, &row);
     log_info("listener_started", LOG_STR("protocol", options->protocol),
-             LOG_STR("address", address), LOG_NUM("port", place->listener.port),
+             LOG_STR("address", address), LOG_NUM("port", place->port),
              LOG_NUM("loops", settings->loops));
     return 0;
 }
@@ -211,13 +238,42 @@ int listeners_open(struct listeners *listeners, const struct settings *settings,
 void listeners_tick(struct listeners *listeners)
 {
     for (size_t i = 0; i < listeners->place_count; i++)
-        listener_tick(&listeners->places[i].listener);
+        if (listeners->places[i].listener != NULL)
+            listener_tick(listeners->places[i].listener);
 }
 
 void listeners_close(struct listeners *listeners)
 {
-    for (size_t i = 0; i < listeners->place_count; i++)
-        listener_close(&listeners->places[i].listener);
+    for (size_t i = 0; i < listeners->place_count; i++) {
+        struct place *place = &listeners->places[i];
+        if (place->listener != NULL)
+            listener_close(place->listener);
+        place->listener = NULL;
+    }
+}
+
+void listeners_suspend(struct listeners *listeners)
+{
+    if (atomic_exchange(&listeners->is_suspended, true))
+        return;
+    listeners_close(listeners);
+    log_warning("listeners_suspended", LOG_NUM("listeners", listeners->place_count),
+                LOG_STR("consequence", "no client can connect"),
+                LOG_STR("remedy", "stoatmqctl resume_listeners"));
+}
+
+int listeners_resume(struct listeners *listeners, char *error, size_t error_size)
+{
+    if (!atomic_load(&listeners->is_suspended))
+        return 0;
+    for (size_t i = 0; i < listeners->place_count; i++) {
+        struct place *place = &listeners->places[i];
+        if (place->listener == NULL && open_place(place, error, error_size) < 0)
+            return -1;
+    }
+    atomic_store(&listeners->is_suspended, false);
+    log_info("listeners_resumed", LOG_NUM("listeners", listeners->place_count));
+    return 0;
 }
 
 void listeners_free(struct listeners *listeners)
@@ -241,6 +297,8 @@ const struct transport_options *listeners_management(const struct listeners *lis
 size_t listeners_rows(const struct listeners *listeners,
                       struct listener_row rows[LISTENER_ROWS_MAX])
 {
-    memcpy(rows, listeners->rows, listeners->row_count * sizeof *rows);
-    return listeners->row_count;
+    size_t first = atomic_load(&listeners->is_suspended) ? listeners->place_count : 0;
+    size_t count = listeners->row_count - first;
+    memcpy(rows, listeners->rows + first, count * sizeof *rows);
+    return count;
 }

@@ -41,6 +41,15 @@ void listeners_tick(struct listeners *listeners);
 /* Accepts nobody any more. */
 void listeners_close(struct listeners *listeners);
 
+/* Closes AMQP's ports until listeners_resume; who is connected stays. The management's are not of
+ * these. Twice is as once. */
+void listeners_suspend(struct listeners *listeners);
+
+/* Opens the same ports again. 0, or -1 with a text for people in ERROR when one cannot be had: then
+ * those before it are open. */
+int listeners_resume(struct listeners *listeners, char *error, size_t error_size)
+    __attribute__((warn_unused_result));
+
 /* After listeners_close, when all connections are gone and the loop is finished. NULL: nothing. */
 void listeners_free(struct listeners *listeners);
 
@@ -55,7 +64,7 @@ const struct transport_options *listeners_management(const struct listeners *lis
 /* Adds a row for somebody else's listener. */
 void listeners_add(struct listeners *listeners, const struct listener_row *row);
 
-/* Copies the rows; how many. */
+/* Copies the rows of those that are not suspended; how many. Any thread, once the broker runs. */
 size_t listeners_rows(const struct listeners *listeners,
                       struct listener_row rows[LISTENER_ROWS_MAX]);
 

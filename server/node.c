@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "amqp/frame.h"
+#include "exchange/event.h"
 #include "persist/storage.h"
 #include "server/alarms.h"
 #include "server/base/crypto.h"
@@ -21,6 +22,7 @@
 #include "server/base/mem.h"
 #include "server/listeners.h"
 #include "server/local.h"
+#include "server/log_exchange.h"
 #include "server/memory_limit.h"
 #include "server/notify.h"
 #include "server/relay.h"
@@ -92,8 +94,10 @@ struct node {
     struct outside_stopped outside_stopped;
     bool outside_started;
     unsigned running_count; /* workers and the outside view that have not stopped */
+    struct log_exchange log_exchange;
     struct alarms alarms;
-    uv_timer_t alarm_timer, flush_timer;
+    uv_timer_t alarm_timer, flush_timer, engine_timer;
+    uint64_t engine_due_ms; /* what engine_timer is set to */
     bool has_timers;
     unsigned alarms_told;                /* to the workers */
     uint64_t engine_ns, engine_commands; /* time spent in batches of commands, and their number */
@@ -101,9 +105,11 @@ struct node {
 
 /* --- the outside world for the engine -------------------------------------------------------- */
 
+/* A loop's time is the system's when its turn began. */
 static uint64_t now_ms(void *context)
 {
-    return loop_now_ms(((struct node *)context)->main_loop);
+    const struct loop *loop = ((struct node *)context)->main_loop;
+    return loop != NULL ? loop_now_ms(loop) : uv_hrtime() / 1000000;
 }
 
 static uint64_t wall_ms(void *context)
@@ -198,11 +204,20 @@ static void stop(struct node *node, const char *reason)
 
 /* --- alarms ---------------------------------------------------------------------------------- */
 
+static void tell_alarm_events(struct node *node, unsigned before, unsigned now)
+{
+    if ((before ^ now) & ALARM_MEMORY)
+        event_alarm(node->engine, "memory", (now & ALARM_MEMORY) != 0);
+    if ((before ^ now) & ALARM_DISK)
+        event_alarm(node->engine, "disk", (now & ALARM_DISK) != 0);
+}
+
 /* Tells the workers which alarms are on, when that has changed. */
 static void tell_alarms(struct node *node, unsigned alarms)
 {
     if (alarms == node->alarms_told)
         return;
+    tell_alarm_events(node, node->alarms_told, alarms);
     node->alarms_told = alarms;
     mem_set_short((alarms & MEMORY_TIGHT) != 0);
     if (node->has_storage)
@@ -246,6 +261,9 @@ static void start_alarms(struct node *node)
     uv_unref((uv_handle_t *)&node->alarm_timer);
     CHECK(uv_timer_init(&node->main_loop->uv, &node->flush_timer) == 0);
     node->flush_timer.data = node;
+    CHECK(uv_timer_init(&node->main_loop->uv, &node->engine_timer) == 0);
+    node->engine_timer.data = node;
+    node->engine_due_ms = TIMER_NEVER;
     node->has_timers = true;
     look_for_alarms(node);
 }
@@ -296,17 +314,42 @@ static void watch_held(struct node *node)
         CHECK(uv_timer_start(&node->flush_timer, on_flush_timer, HELD_MS, 0) == 0);
 }
 
+static void on_engine_due(uv_timer_t *timer)
+{
+    struct node *node = timer->data;
+    node->engine_due_ms = TIMER_NEVER;
+    loop_wake(node->main_loop);
+}
+
+/* The engine's tick ends: the next one comes when there are events, at once if it wants that, and
+ * when its next timer is due. */
+static void arrange_tick(struct node *node)
+{
+    uint64_t due_ms = engine_next_tick_ms(node->engine), now_ms = loop_now_ms(node->main_loop);
+    watch_held(node);
+    if (node->engine->wants_tick)
+        loop_again(node->main_loop);
+    if (due_ms == node->engine_due_ms || !node->has_timers)
+        return;
+    node->engine_due_ms = due_ms;
+    if (due_ms == TIMER_NEVER)
+        (void)uv_timer_stop(&node->engine_timer);
+    else
+        CHECK(uv_timer_start(&node->engine_timer, on_engine_due,
+                             due_ms > now_ms ? due_ms - now_ms : 0, 0) == 0);
+}
+
 static void on_worker_end_tick(void *context)
 {
     struct place *place = context;
-    if (!place->node->has_engine_loop)
+    if (!place->node->has_engine_loop) {
         look_at_store(place->node);
+        log_exchange_publish(&place->node->log_exchange, place->node->engine);
+    }
     worker_end_tick(&place->worker);
     if (place->node->has_engine_loop)
         return;
-    if (place->node->engine->wants_tick)
-        loop_again(&place->worker.loop);
-    watch_held(place->node);
+    arrange_tick(place->node);
 }
 
 static void on_worker_timer(void *context)
@@ -324,11 +367,10 @@ static void on_engine_end_tick(void *context)
     struct node *node = context;
     look_at_store(node);
     uint64_t start = uv_hrtime();
+    log_exchange_publish(&node->log_exchange, node->engine);
     engine_end_tick(node->engine);
     node->engine_ns += uv_hrtime() - start;
-    if (node->engine->wants_tick)
-        loop_again(node->main_loop);
-    watch_held(node);
+    arrange_tick(node);
     for (unsigned i = 0; i < node->place_count; i++)
         relay_end_tick(&node->places[i].relay);
 }
@@ -423,7 +465,9 @@ void node_count(struct node *node, struct node_counters *counters)
 {
     *counters = (struct node_counters){.engine_loop = loop_count(node->main_loop),
                                        .has_log = node->has_storage,
-                                       .alarms = node->alarms.on};
+                                       .alarms = node->alarms.on,
+                                       .memory_limit = node->alarms.last.memory_limit,
+                                       .disk_limit = node->alarms.last.disk_limit};
     if (!node->has_storage)
         return;
     counters->messages = node->storage.store.messages;
@@ -462,6 +506,13 @@ static bool is_loopback_only(void *context, struct slice user)
     return settings_is_loopback_only(((struct node *)context)->settings, user);
 }
 
+static struct engine_maxima maxima_of(const struct settings *settings)
+{
+    return (struct engine_maxima){.queues = settings->cluster_queue_limit,
+                                  .exchanges = settings->cluster_exchange_limit,
+                                  .vhosts = settings->vhost_max};
+}
+
 static struct engine *start_engine(struct node *node)
 {
     const struct settings *settings = node->settings;
@@ -473,10 +524,15 @@ static struct engine *start_engine(struct node *node)
         .default_vhost = slice_from_string(settings->default_vhost),
         .default_user = slice_from_string(settings->default_user),
         .default_pass = slice_from_string(settings->default_pass),
+        .node_name = slice_from_string(settings->node_name),
+        .without_audit = !settings->log_audit,
+        .with_log_exchange = settings->log_exchange,
         .is_loopback_only = is_loopback_only,
         .context = node,
         .connection_max = settings->connection_max,
         .consumer_max_per_channel = settings->consumer_max_per_channel,
+        .consumer_timeout_ms = settings->consumer_timeout_ms,
+        .maxima = maxima_of(settings),
         .route_cache_entries = settings->route_cache_entries,
         .memory_watermark = paging_watermark(settings),
     });
@@ -609,6 +665,9 @@ void node_take_settings(struct node *node, const struct settings *settings)
     node->settings = &node->fresh_settings;
     engine_set_limits(node->engine, settings->connection_max, settings->consumer_max_per_channel,
                       paging_watermark(settings));
+    consumer_timeout_set_usual(node->engine, settings->consumer_timeout_ms);
+    node->engine->maxima = maxima_of(settings);
+    node->engine->without_audit = !settings->log_audit;
     for (unsigned i = 0; i < node->place_count; i++) {
         struct worker *worker = &node->places[i].worker;
         if (!node->has_engine_loop) {
@@ -622,6 +681,11 @@ void node_take_settings(struct node *node, const struct settings *settings)
     }
     look_for_alarms(node); /* limits of memory and disk may be others */
     loop_wake(node->main_loop);
+}
+
+const struct settings *node_settings(const struct node *node)
+{
+    return node->settings;
 }
 
 bool node_reload_certificates(struct node *node, const struct settings *settings)
@@ -676,6 +740,7 @@ void node_free(struct node *node)
     if (node->has_timers) {
         uv_close((uv_handle_t *)&node->alarm_timer, NULL);
         uv_close((uv_handle_t *)&node->flush_timer, NULL);
+        uv_close((uv_handle_t *)&node->engine_timer, NULL);
     }
     for (unsigned i = 0; i < node->place_count; i++) {
         struct place *place = &node->places[i];

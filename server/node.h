@@ -58,6 +58,9 @@ void node_on_hangup(struct node *node, void (*hangup)(void *context), void *cont
  * node_new stays as it is, for other threads read it. */
 void node_take_settings(struct node *node, const struct settings *settings);
 
+/* The settings as they hold now. Main thread. */
+const struct settings *node_settings(const struct node *node);
+
 /* Reads certificates and keys anew, and takes what SETTINGS say of TLS, for connections to come.
  * What is no good is logged and stays as it was: false. Main thread. */
 bool node_reload_certificates(struct node *node, const struct settings *settings);
@@ -75,8 +78,9 @@ const struct alarms *node_alarms(const struct node *node);
 struct node_counters {
     struct loop_counters engine_loop; /* with one loop, its connections' work too */
     bool has_log;
-    uint64_t messages, message_bytes; /* that went to the log, once each, and their bodies */
-    unsigned alarms;                  /* bits of enum alarm */
+    uint64_t messages, message_bytes;  /* that went to the log, once each, and their bodies */
+    unsigned alarms;                   /* bits of enum alarm */
+    uint64_t memory_limit, disk_limit; /* bytes: theirs */
     struct commit_log_counters log;
     struct keeper_counters keeper;
 };

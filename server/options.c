@@ -126,7 +126,10 @@ static int load_file(struct settings *out, const char *config, struct buf *notes
         named_by = "STOATMQ_CONFIG_FILE";
         config = getenv(named_by);
     }
-    if (config == NULL || settings_load_file(out, config, notes, reason, sizeof reason) == 0)
+    if (config == NULL)
+        return 0;
+    (void)snprintf(out->config_file, sizeof out->config_file, "%s", config);
+    if (settings_load_file(out, config, notes, reason, sizeof reason) == 0)
         return 0;
     return settings_refuse(error, error_size, "%s: %s", named_by, reason);
 }

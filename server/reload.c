@@ -70,6 +70,7 @@ static void reopen_log(struct reload *reload, const char *path)
 
 static void take(struct reload *reload, const struct settings *fresh)
 {
+    reload->settings = *node_settings(reload->node); /* adjust.h's changes with them */
     unsigned changed = settings_take_live(&reload->settings, fresh);
     log_set_level(reload->settings.log_level);
     if (changed > 0)

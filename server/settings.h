@@ -26,6 +26,7 @@
 #define SETTINGS_MEMBER_U16(name)     uint16_t name;
 #define SETTINGS_MEMBER_U32(name)     uint32_t name;
 #define SETTINGS_MEMBER_LIMIT(name)   uint32_t name;
+#define SETTINGS_MEMBER_LIMIT64(name) uint64_t name;
 #define SETTINGS_MEMBER_BYTES(name)   uint32_t name;
 #define SETTINGS_MEMBER_BYTES64(name) uint64_t name;
 #define SETTINGS_MEMBER_RATIO(name)   uint32_t name;
@@ -91,6 +92,7 @@ struct settings {
 #define SETTING(name, key, type, initial, min, max, unit, when, help) SETTINGS_MEMBER_##type(name)
 #include "server/settings.def"
     bool given[SETTING_COUNT]; /* by file, environment or flag; else it is the default */
+    char config_file[SETTINGS_TEXT_BYTES]; /* that was read first; empty: none */
 };
 
 /* What settings_set returns for a key of RabbitMQ's that has no meaning here. */
@@ -138,6 +140,11 @@ bool settings_is_loopback_only(const struct settings *settings, struct slice use
 /* Brings what is LIVE from FRESH, which is finished, to SETTINGS, and writes to the log what has
  * changed, and what would need a restart to. Returns how many have changed. */
 unsigned settings_take_live(struct settings *settings, const struct settings *fresh);
+
+/* Calls EACH for all settings, as they could stand in a file; secrets are three stars. What is not
+ * there without being set is left out when it is not set. */
+void settings_each(const struct settings *settings,
+                   void (*each)(void *context, const char *key, struct slice value), void *context);
 
 /* Writes a text for people to ERROR and returns -1. */
 int settings_refuse(char *error, size_t error_size, const char *format, ...)

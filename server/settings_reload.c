@@ -22,6 +22,7 @@ static size_t member_bytes(enum setting_type type)
     case CHOICE:
         return sizeof(uint32_t);
     case BYTES64:
+    case LIMIT64:
         return sizeof(uint64_t);
     case BOOL:
     case NONE:
@@ -101,12 +102,12 @@ static void show_ratio(uint32_t millionths, struct buf *out)
     buf_printf(out, "%u.%.*s", millionths / SETTINGS_RATIO_ONE, (int)size, digits);
 }
 
-static void show_limit(uint32_t value, struct buf *out)
+static void show_limit(uint64_t value, struct buf *out)
 {
     if (value == 0)
         buf_bytes(out, SLICE_LITERAL("infinity"));
     else
-        buf_printf(out, "%" PRIu32, value);
+        buf_printf(out, "%" PRIu64, value);
 }
 
 void setting_show(const struct setting *row, const struct settings *settings, struct buf *out)
@@ -124,6 +125,9 @@ void setting_show(const struct setting *row, const struct settings *settings, st
         break;
     case LIMIT:
         show_limit(*(const uint32_t *)at, out);
+        break;
+    case LIMIT64:
+        show_limit(*(const uint64_t *)at, out);
         break;
     case BYTES64:
         buf_printf(out, "%" PRIu64, *(const uint64_t *)at);
@@ -159,6 +163,22 @@ void setting_show(const struct setting *row, const struct settings *settings, st
         show_choice(row->unit, *(const uint32_t *)at, out);
         break;
     }
+}
+
+void settings_each(const struct settings *settings,
+                   void (*each)(void *context, const char *key, struct slice value), void *context)
+{
+    struct buf value = {0};
+    for_each_setting(row)
+    {
+        if (row->key == NULL)
+            continue;
+        value.size = 0;
+        setting_show(row, settings, &value);
+        if (value.size > 0 || (row->type != NONE && !setting_is_family(row)))
+            each(context, row->key, buf_slice(&value));
+    }
+    buf_fini(&value);
 }
 
 /* --- taking what is new ---------------------------------------------------------------------- */

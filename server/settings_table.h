@@ -17,6 +17,7 @@ enum setting_type {
     LIMIT,
     BYTES,
     BYTES64,
+    LIMIT64,
     RATIO,
     MS,
     BOOL,

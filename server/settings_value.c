@@ -29,6 +29,7 @@ void setting_describe(const struct setting *row, char *to, size_t size)
                        row->max);
         break;
     case LIMIT:
+    case LIMIT64:
         (void)snprintf(to, size, "a number of %s from 1 to %" PRIu64 ", or infinity", row->unit,
                        row->max);
         break;
@@ -164,6 +165,7 @@ bool setting_read(const struct setting *row, struct slice text, uint64_t *value)
     case MS:
         return read_number(text, value);
     case LIMIT:
+    case LIMIT64:
         *value = 0;
         return slice_equal(text, SLICE_LITERAL("infinity")) || read_number(text, value);
     case BYTES:
@@ -218,6 +220,7 @@ void setting_store(const struct setting *row, struct settings *settings, uint64_
         *(uint32_t *)member = (uint32_t)value;
         break;
     case BYTES64:
+    case LIMIT64:
         *(uint64_t *)member = value;
         break;
     case BOOL:

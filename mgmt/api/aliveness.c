@@ -52,7 +52,7 @@ static uint64_t work(struct api_request *request, struct engine *engine, struct 
     }
     bool alive = is_alive(&operation);
     if (operation.failed) {
-        operate_refused(outcome, &operation);
+        operate_refused_with_text(outcome, &operation);
     } else {
         outcome_write(outcome, &writer);
         json_write_object(&writer);

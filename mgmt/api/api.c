@@ -54,7 +54,9 @@ static void on_engine(struct call *call)
     struct api_request *request = request_of_call(call);
     struct engine *engine = request->management->view->engine;
     request->awaits_messages = false;
+    engine->acting_user = request->user != NULL ? request->user->name : SLICE_EMPTY;
     uint64_t lsn = request->work(request, engine);
+    engine->acting_user = SLICE_EMPTY;
     if (request->awaits_messages)
         return;
     request->durable = (struct durable_wait){.done = on_durable};

@@ -11,23 +11,17 @@
 #include "mgmt/api/outcome.h"
 #include "mgmt/management.h"
 
-#define CLUSTER_NAME "cluster_name"
-
 /* --- its name: a global parameter ------------------------------------------------------------ */
 
 static uint64_t write_name(struct api_request *request, struct engine *engine,
                            struct outcome *outcome)
 {
     struct json_writer writer;
-    struct table_value value;
-    const struct parameter *named = parameter_find(engine, SLICE_LITERAL(CLUSTER_NAME));
+    struct slice name = parameter_text(engine, PARAMETER_CLUSTER_NAME);
     const char *otherwise = request->management->view->settings->cluster_name;
-    bool is_named = named != NULL &&
-                    table_find(named->value, SLICE_LITERAL(PARAMETER_VALUE), &value) &&
-                    value.type == TABLE_LONGSTR;
     outcome_write(outcome, &writer);
     json_write_object(&writer);
-    json_put_string(&writer, "name", is_named ? value.bytes : slice_from_string(otherwise));
+    json_put_string(&writer, "name", name.size > 0 ? name : slice_from_string(otherwise));
     json_write_object_end(&writer);
     return 0;
 }
@@ -42,7 +36,7 @@ static uint64_t put_name(struct api_request *request, struct engine *engine,
 {
     (void)request;
     outcome->status = 204;
-    return parameter_put(engine, SLICE_LITERAL(CLUSTER_NAME), buf_slice(&outcome->input));
+    return parameter_put(engine, PARAMETER_CLUSTER_NAME, buf_slice(&outcome->input));
 }
 
 void api_put_cluster_name(struct api_request *request)
@@ -98,28 +92,4 @@ void api_act_on_queue(struct api_request *request)
     struct outcome *outcome = outcome_new(request);
     outcome->document = body;
     outcome_ask(request, outcome, act_on_queue);
-}
-
-/* --- a node's memory ------------------------------------------------------------------------- */
-
-void api_get_node_memory(struct api_request *request)
-{
-    struct node_stats stats = request->management->node_stats;
-    struct buf body = {0};
-    struct json_writer writer;
-    if (!api_is_node(request, api_argument(request, "node"))) {
-        api_refuse_not_found(request);
-        return;
-    }
-    json_writer_init(&writer, &body);
-    json_write_object(&writer);
-    (void)json_put_object(&writer, "memory");
-    json_put_text(&writer, "strategy", "rss");
-    (void)json_put_object(&writer, "total");
-    json_put_uint(&writer, "rss", stats.memory_used);
-    json_put_uint(&writer, "allocated", stats.memory_used);
-    json_write_object_end(&writer);
-    json_write_object_end(&writer);
-    json_write_object_end(&writer);
-    api_reply_json(request, &body);
 }

@@ -3,6 +3,7 @@
  * Closing connections: their clients are told 320 CONNECTION_FORCED and the reason.
  */
 #include "exchange/engine.h"
+#include "exchange/event.h"
 #include "exchange/session.h"
 #include "exchange/user.h"
 #include "exchange/vhost.h"
@@ -17,6 +18,7 @@ static void close_session(struct session *session, struct slice reason)
     if (reason.size > REASON_BYTES_MAX)
         reason.size = REASON_BYTES_MAX;
     (void)reply_error(&error, REPLY_CONNECTION_FORCED, "%.*s", SLICE_ARGS(reason));
+    event_disconnect(session, reason);
     engine_close_session(session, &error);
 }
 

@@ -5,11 +5,13 @@
 #include <stdio.h>
 
 #include "mgmt/api/page.h"
+#include "mgmt/api/sites.h"
 #include "mgmt/management.h"
 #include "server/base/crypto.h"
 #include "server/base/mem.h"
 
 #define CREDENTIALS_BYTES_MAX 1024
+#define METHODS_BYTES         96
 
 /* A request on its way to the handler, until it is authorised. */
 struct credentials {
@@ -131,7 +133,7 @@ bool dispatch_is_ours(struct api_request *request, bool by_session)
         return true;
     bool has_origin = http_request_header(http, "origin", &origin);
     (void)http_request_header(http, "host", &host);
-    if (has_origin ? is_same_origin(origin, host) : !by_session)
+    if (has_origin ? is_same_origin(origin, host) || sites_is_allowed(request) : !by_session)
         return true;
     api_refuse(request, 403, "forbidden",
                "this may have been sent by another site's page: the header X-Requested-With, or an"
@@ -318,23 +320,56 @@ static void log_in(struct api_request *request)
 
 /* --- what needs no handler ------------------------------------------------------------------- */
 
-static void put_allow(struct api_request *request, unsigned allowed)
+/* Which methods a path has; TO has room for all. */
+static struct slice name_methods(unsigned allowed, char to[METHODS_BYTES])
 {
-    char text[96] = "";
     size_t size = 0;
     static const enum http_method order[] = {HTTP_METHOD_HEAD,   HTTP_METHOD_GET,
                                              HTTP_METHOD_POST,   HTTP_METHOD_PUT,
                                              HTTP_METHOD_DELETE, HTTP_METHOD_OPTIONS};
     for (size_t i = 0; i < sizeof order / sizeof *order; i++)
         if ((allowed & 1u << order[i]) != 0)
-            size += (size_t)snprintf(text + size, sizeof text - size, "%s%s", size > 0 ? ", " : "",
+            size += (size_t)snprintf(to + size, METHODS_BYTES - size, "%s%s", size > 0 ? ", " : "",
                                      http_method_name(order[i]));
-    api_put_header(request, "Allow", slice_of(text, size));
+    return slice_of(to, size);
+}
+
+/* Answers with the methods alone. */
+static void reply_methods(struct api_request *request, unsigned allowed, unsigned status)
+{
+    char text[METHODS_BYTES];
+    struct slice methods = name_methods(allowed, text);
+    api_put_header(request, "Allow", methods);
+    sites_put_allowed(request, status == 200 ? methods : SLICE_EMPTY);
+    api_reply_empty(request, status);
 }
 
 static bool is_api_path(const struct http_request *http)
 {
     return http->segment_count > 0 && slice_equal(http->segments[0], SLICE_LITERAL("api"));
+}
+
+/* Cuts the path's prefix off. False: it is not there, and the request is answered: as RabbitMQ, the
+ * root leads to the dashboard; so does the prefix without its slash, below which the page's own
+ * links would lead nowhere. */
+static bool find_below_prefix(struct api_request *request)
+{
+    struct slice prefix = buf_slice(&request->management->path_prefix);
+    struct slice path = request->http->path;
+    if (prefix.size == 0)
+        return true;
+    if (path.size <= 1 || slice_equal(path, prefix)) {
+        struct buf target = {0};
+        buf_printf(&target, "%.*s/", SLICE_ARGS(prefix));
+        api_put_header(request, "Location", buf_slice(&target));
+        buf_fini(&target);
+        api_reply_empty(request, 301);
+        return false;
+    }
+    if (http_exchange_cut_prefix(request->exchange, prefix))
+        return true;
+    api_refuse_not_found(request);
+    return false;
 }
 
 void dispatch_request(void *context, struct http_exchange *exchange)
@@ -346,19 +381,24 @@ void dispatch_request(void *context, struct http_exchange *exchange)
     request->exchange = exchange;
     request->http = http_exchange_request(exchange);
     management->open_requests++;
+    if (!find_below_prefix(request))
+        return;
     if (!is_api_path(request->http)) {
         page_serve(request);
         return;
     }
     request->route = routes_find(request->http, request->arguments, &allowed);
+    if (allowed != 0 && request->http->method == HTTP_METHOD_OPTIONS) {
+        reply_methods(request, allowed, 200);
+        return;
+    }
+    if (allowed != 0 && request->route == NULL) {
+        reply_methods(request, allowed, 405);
+        return;
+    }
+    sites_put_allowed(request, SLICE_EMPTY);
     if (allowed == 0) {
         api_refuse_not_found(request);
-    } else if (request->http->method == HTTP_METHOD_OPTIONS) {
-        put_allow(request, allowed);
-        api_reply_empty(request, 200);
-    } else if (request->route == NULL) {
-        put_allow(request, allowed);
-        api_reply_empty(request, 405);
     } else if (request->route->access == ROUTE_PUBLIC) {
         take_body(request);
     } else {

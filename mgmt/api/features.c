@@ -45,7 +45,8 @@ void api_enable_feature_flag(struct api_request *request)
 {
     struct slice name = api_argument(request, "name");
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
-        if (slice_equal(name, slice_from_string(flags[i].name))) {
+        if (slice_equal(name, slice_from_string(flags[i].name)) ||
+            slice_equal(name, SLICE_LITERAL("all"))) {
             api_reply_empty(request, 204);
             return;
         }

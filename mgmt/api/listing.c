@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Design notes. To sort by any column, each row is written with that column alone to nowhere, and
- * what the writer picks of it is the key: so writers are the only description of a row. Of a page,
- * only its own rows are sorted, and only they are written.
+ * Design notes. Of a page, only its own rows are sorted (row_order.h), and only they are written.
  */
 #include "mgmt/api/listing.h"
 
 #include <stdlib.h>
 #include <time.h>
 
+#include "mgmt/api/row_order.h"
 #include "mgmt/management.h"
 #include "server/base/mem.h"
 #include "server/base/pattern.h"
@@ -196,150 +195,6 @@ static bool filter_by_name(struct listing *listing, struct rows *rows)
     return true;
 }
 
-/* --- order ----------------------------------------------------------------------------------- */
-
-struct sort_item {
-    const struct row *row;
-    double number;
-    size_t begin, end;       /* of what is no number, in `texts` */
-    const struct buf *texts; /* NULL: a number, or nothing */
-};
-
-static int compare_slices(struct slice a, struct slice b)
-{
-    size_t shorter = a.size < b.size ? a.size : b.size;
-    int order = shorter == 0 ? 0 : memcmp(a.data, b.data, shorter);
-    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
-}
-
-/* As tables are: by virtual host, then by name; for the rest by what they belong to. */
-static int compare_rows(const struct row *a, const struct row *b)
-{
-    int order = 0;
-    if (a->vhost != NULL && b->vhost != NULL && a->vhost != b->vhost)
-        order = compare_slices(a->vhost->text[TEXT_NAME], b->vhost->text[TEXT_NAME]);
-    if (order == 0 && a->of != NULL && b->of != NULL && a->of != b->of)
-        order = compare_rows(a->of, b->of);
-    if (order == 0 && a->to != NULL && b->to != NULL && a->to != b->to)
-        order = compare_slices(a->to->text[TEXT_NAME], b->to->text[TEXT_NAME]);
-    if (order == 0)
-        order = compare_slices(a->text[TEXT_NAME], b->text[TEXT_NAME]);
-    if (order == 0)
-        order = (a->is.number > b->is.number) - (a->is.number < b->is.number);
-    return order != 0 ? order : (a->is.id > b->is.id) - (a->is.id < b->is.id);
-}
-
-static struct slice text_of(const struct sort_item *item)
-{
-    return item->texts == NULL ? SLICE_EMPTY
-                               : slice_of(item->texts->data + item->begin, item->end - item->begin);
-}
-
-/* Numbers before texts, nothing before all. */
-static int compare_items(const void *left, const void *right)
-{
-    const struct sort_item *a = left, *b = right;
-    int order = (a->texts != NULL) - (b->texts != NULL);
-    if (order == 0)
-        order = (a->number > b->number) - (a->number < b->number);
-    if (order == 0 && a->texts != NULL)
-        order = compare_slices(text_of(a), text_of(b));
-    return order != 0 ? order : compare_rows(a->row, b->row);
-}
-
-static int compare_items_down(const void *left, const void *right)
-{
-    return compare_items(right, left);
-}
-
-typedef int (*item_compare)(const void *left, const void *right);
-
-static void swap_items(struct sort_item *a, struct sort_item *b)
-{
-    struct sort_item c = *a;
-    *a = *b;
-    *b = c;
-}
-
-/* Has the first MIDDLE of the items be those that come first, in no order: quickselect, with the
- * middle one of three as the pivot. No two items are equal. */
-static void select_items(struct sort_item *items, size_t count, size_t middle, item_compare compare)
-{
-    size_t low = 0, high = count; /* the border is in here */
-    while (middle > low && middle < high) {
-        struct sort_item *first = &items[low], *half = &items[low + (high - low) / 2],
-                         *last = &items[high - 1];
-        if (compare(half, first) < 0)
-            swap_items(half, first);
-        if (compare(last, half) < 0)
-            swap_items(last, half);
-        if (compare(half, first) < 0)
-            swap_items(half, first);
-        if (high - low <= 3)
-            return;
-        struct sort_item pivot = *half;
-        size_t below = low, above = high - 1;
-        for (;;) {
-            while (compare(&items[below], &pivot) < 0)
-                below++;
-            while (compare(&pivot, &items[above]) < 0)
-                above--;
-            if (below >= above)
-                break;
-            swap_items(&items[below++], &items[above--]);
-        }
-        if (middle <= below)
-            high = below;
-        else
-            low = below;
-    }
-}
-
-/* Finds the keys of all rows for COLUMN; strings go to TEXTS. */
-static void make_keys(struct listing *listing, struct sort_item *items, size_t count,
-                      struct slice column, listing_writer write, struct buf *texts)
-{
-    struct json_columns columns;
-    struct json_pick pick = {.texts = texts};
-    struct buf json = {0};
-    struct json_writer writer;
-    bool is_known = json_columns_read(&columns, column) && columns.count == 1;
-    for (size_t i = 0; i < count && is_known; i++) {
-        json.size = 0;
-        json_writer_init(&writer, &json);
-        json_writer_pick(&writer, &columns, &pick);
-        write(listing, &writer, items[i].row);
-        items[i].number = pick.kind == JSON_PICK_NUMBER ? pick.number : -1;
-        items[i].texts = pick.kind == JSON_PICK_TEXT ? texts : NULL;
-        items[i].begin = pick.begin;
-        items[i].end = pick.end;
-    }
-    buf_fini(&json);
-}
-
-/* Puts rows [FIRST, END) of the order that is asked for into their places; of what is before and
- * behind them only what belongs there. */
-static void sort_rows(struct listing *listing, struct rows *rows, size_t first, size_t end,
-                      listing_writer write)
-{
-    struct slice column = SLICE_EMPTY;
-    struct buf texts = {0};
-    item_compare compare = api_flag(listing->request, "sort_reverse") ? compare_items_down
-                                                                      : compare_items;
-    struct sort_item *items = mem_zalloc((rows->count + 1) * sizeof *items);
-    for (size_t i = 0; i < rows->count; i++)
-        items[i].row = rows->rows[i];
-    if (parameter(listing, "sort", &column) && column.size > 0)
-        make_keys(listing, items, rows->count, column, write, &texts);
-    select_items(items, rows->count, end, compare);
-    select_items(items, end, first, compare);
-    qsort(items + first, end - first, sizeof *items, compare);
-    for (size_t i = first; i < end; i++)
-        rows->rows[i] = items[i].row;
-    buf_fini(&texts);
-    mem_free(items);
-}
-
 /* --- answers --------------------------------------------------------------------------------- */
 
 static void write_rows(struct listing *listing, struct json_writer *writer, const struct rows *rows,
@@ -378,7 +233,7 @@ static void reply_page(struct listing *listing, struct rows *rows, const struct 
     size_t first, end;
     if (!find_page(listing, rows, page, &first, &end))
         return;
-    sort_rows(listing, rows, first, end, write);
+    row_order(listing, rows->rows, rows->count, first, end, write);
     json_writer_init(&writer, &body);
     json_write_object(&writer);
     json_put_uint(&writer, "filtered_count", rows->count);
@@ -413,7 +268,7 @@ static void reply_rows(struct listing *listing, struct rows *rows, const struct 
     }
     struct buf body = {0};
     struct json_writer writer;
-    sort_rows(listing, rows, 0, rows->count, write);
+    row_order(listing, rows->rows, rows->count, 0, rows->count, write);
     json_writer_init(&writer, &body);
     write_rows(listing, &writer, rows, 0, rows->count, write);
     api_reply_json(listing->request, &body);

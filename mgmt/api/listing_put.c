@@ -64,9 +64,14 @@ void listing_put_details(struct listing *listing, struct json_writer *writer, co
                          const struct series *series, uint32_t column,
                          const struct sample_range *range)
 {
+    static const char suffix[] = "_details";
     char details[64];
-    int size = snprintf(details, sizeof details, "%s_details", name);
-    CHECK_ID(size > 0 && (size_t)size < sizeof details, size);
+    size_t size = strlen(name);
+    if (json_writer_is_skipping(writer))
+        return;
+    CHECK_ID(size + sizeof suffix <= sizeof details, size);
+    memcpy(details, name, size);
+    memcpy(details + size, suffix, sizeof suffix);
     bool is_wanted = json_put_object(writer, details);
     if (is_wanted) {
         json_put_real(writer, "rate", snapshot_rate(listing->snapshot, series, column));
@@ -99,6 +104,8 @@ void listing_put_traffic(struct listing *listing, struct json_writer *writer,
                          const struct series *series, uint32_t wanted)
 {
     bool is_any = false;
+    if (json_writer_is_skipping(writer))
+        return;
     for (uint32_t i = 0; i < CHANNEL_COLUMNS; i++)
         is_any = is_any || series->values[i] > 0;
     if (is_any)

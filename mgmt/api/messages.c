@@ -8,13 +8,10 @@
 #include "exchange/vhost.h"
 #include "mgmt/amqp_json.h"
 #include "mgmt/api/handlers.h"
+#include "mgmt/api/message_json.h"
 #include "mgmt/api/operate.h"
 #include "server/base/crypto.h"
 #include "server/base/mem.h"
-
-/* More than that is not got at once, whatever is asked for. */
-#define GET_COUNT_MAX 10000
-#define GET_BYTES_MAX (64u << 20) /* of bodies; but one message at least */
 
 /* Which members are missing, as RabbitMQ says it. False: some are, and that is the outcome. */
 static bool has_members(struct outcome *outcome, const char *const *names)
@@ -149,11 +146,8 @@ static void write_routed(struct outcome *outcome, bool routed)
 /* Says why not, with the code, as RabbitMQ does of what is about messages. */
 static void refused(struct outcome *outcome, const struct operation *operation)
 {
-    if (operation->error.code == REPLY_ACCESS_REFUSED)
-        operate_refused(outcome, operation);
-    else
-        (void)operate_refuse(outcome, 400, "bad_request", "%u %.*s", operation->error.code,
-                             (int)operation->error.text_size, operation->error.text);
+    (void)operate_refuse(outcome, 400, "bad_request", "%u %.*s", operation->error.code,
+                         (int)operation->error.text_size, operation->error.text);
 }
 
 static uint64_t publish_message(struct api_request *request, struct engine *engine,
@@ -213,9 +207,19 @@ void api_publish(struct api_request *request)
 /* --- getting --------------------------------------------------------------------------------- */
 
 struct get_wishes {
-    uint64_t count, truncate;
-    bool acks, requeues, always_base64;
+    uint64_t count;
+    struct message_look look;
+    bool acks, requeues;
 };
+
+/* How many; less than none is all, as RabbitMQ takes it. */
+static bool read_count(const struct outcome *outcome, uint64_t *count)
+{
+    const json_t *wanted = json_object_get(outcome->document, "count");
+    *count = UINT64_MAX;
+    return (json_is_integer(wanted) && json_integer_value(wanted) < 0) ||
+           operate_count(outcome, "count", count);
+}
 
 static bool read_wishes(struct outcome *outcome, struct get_wishes *wishes)
 {
@@ -236,50 +240,20 @@ static bool read_wishes(struct outcome *outcome, struct get_wishes *wishes)
         i++;
     if (i == count)
         return operate_refuse(outcome, 400, "bad_request", "ackmode is unknown");
-    *wishes = (struct get_wishes){.truncate = UINT64_MAX,
-                                  .acks = modes[i].acks,
-                                  .requeues = modes[i].requeues,
-                                  .always_base64 = slice_equal(encoding, SLICE_LITERAL("base64"))};
-    if (!wishes->always_base64 && !slice_equal(encoding, SLICE_LITERAL("auto")))
-        return operate_refuse(outcome, 400, "bad_request",
-                              "Unsupported encoding. Please use auto or base64.");
-    if (!operate_count(outcome, "count", &wishes->count))
+    *wishes = (struct get_wishes){
+        .look = {.truncate = UINT64_MAX}, .acks = modes[i].acks, .requeues = modes[i].requeues};
+    if (!message_json_encoding(encoding, &wishes->look))
+        return operate_refuse(outcome, 400, "bad_request", MESSAGE_JSON_NO_ENCODING);
+    if (!read_count(outcome, &wishes->count))
         return operate_refuse_value(outcome, "not_integer",
                                     json_object_get(outcome->document, "count"));
     if (json_object_get(outcome->document, "truncate") != NULL &&
-        !operate_count(outcome, "truncate", &wishes->truncate))
+        !operate_count(outcome, "truncate", &wishes->look.truncate))
         return operate_refuse_value(outcome, "not_integer",
                                     json_object_get(outcome->document, "truncate"));
-    if (wishes->count > GET_COUNT_MAX)
-        wishes->count = GET_COUNT_MAX;
+    if (wishes->count > MESSAGES_COUNT_MAX)
+        wishes->count = MESSAGES_COUNT_MAX;
     return true;
-}
-
-static void put_payload(struct json_writer *writer, const struct get_wishes *wishes,
-                        struct slice body)
-{
-    if (body.size > wishes->truncate)
-        body.size = (size_t)wishes->truncate;
-    if (!wishes->always_base64 && slice_is_utf8(body)) {
-        json_put_string(writer, "payload", body);
-        json_put_text(writer, "payload_encoding", "string");
-        return;
-    }
-    uint8_t *text = mem_alloc(CRYPTO_BASE64_CHARS(body.size) + 1);
-    json_put_string(writer, "payload", crypto_base64(text, body));
-    json_put_text(writer, "payload_encoding", "base64");
-    mem_free(text);
-}
-
-static void put_properties(struct json_writer *writer, struct slice encoded)
-{
-    json_t *properties = amqp_json_properties(encoded);
-    char *text = json_dumps(properties, JSON_COMPACT);
-    bool is_empty = json_object_size(properties) == 0; /* RabbitMQ: an empty array then */
-    (void)json_write_key(writer, SLICE_LITERAL("properties"));
-    json_write_raw(writer, is_empty ? SLICE_LITERAL("[]") : slice_from_string(text));
-    free(text);
-    json_decref(properties);
 }
 
 /* What was got, and how it is to be shown. */
@@ -303,16 +277,8 @@ static void write_messages(struct outcome *outcome)
     json_write_array(&writer);
     for (size_t i = 0; i < got->operation.message_count; i++) {
         const struct operation_message *each = &got->operation.messages[i];
-        struct message *message = each->message;
-        json_write_object(&writer);
-        json_put_uint(&writer, "payload_bytes", message->body_bytes);
-        json_put_bool(&writer, "redelivered", each->redelivered);
-        json_put_string(&writer, "exchange", message_exchange(message));
-        json_put_string(&writer, "routing_key", message_routing_key(message));
-        json_put_uint(&writer, "message_count", each->left);
-        put_properties(&writer, message_properties(message));
-        put_payload(&writer, &got->wishes, slice_of(message_body(message), message->body_bytes));
-        json_write_object_end(&writer);
+        message_json_write(&writer, &got->wishes.look, each->message, each->left,
+                           each->redelivered);
     }
     json_write_array_end(&writer);
 }
@@ -333,25 +299,27 @@ static void get_and_settle(struct outcome *outcome, struct got *got, struct slic
     const struct method get = {.id = METHOD_BASIC_GET, .basic_get = {.queue = name}};
     struct operation *operation = &got->operation;
     bool is_applied = true;
-    for (uint64_t i = 0; i < got->wishes.count && is_applied && operation->bytes < GET_BYTES_MAX;
-         i++) {
+    for (uint64_t i = 0;
+         i < got->wishes.count && is_applied && operation->bytes < MESSAGES_BYTES_MAX; i++) {
         is_applied = operation_apply(operation, &get);
         if (operation->message_count == i)
             break; /* empty, or the next is not in memory: what is there is the answer */
     }
     if (is_applied)
         settle(operation, &got->wishes);
-    if (operation->failed)
-        refused(outcome, operation);
-    else
+    if (!operation->failed)
         outcome->status = 200;
+    else if (operation->error.code == REPLY_ACCESS_REFUSED)
+        operate_refused_with_text(outcome, operation);
+    else
+        refused(outcome, operation);
 }
 
 /* Is the work to be called again, when more of what is asked for is in memory? */
 static bool waits(struct api_request *request, struct queue *queue, uint64_t count)
 {
     uint64_t bytes, at_hand = paging_at_hand(queue, &bytes);
-    return at_hand < count && bytes < GET_BYTES_MAX && api_await_messages(request, queue);
+    return at_hand < count && bytes < MESSAGES_BYTES_MAX && api_await_messages(request, queue);
 }
 
 static uint64_t get_here(struct api_request *request, struct engine *engine,

@@ -21,15 +21,12 @@ static uint64_t count_entries(const char *path)
     return count;
 }
 
-static void read_disk(const struct settings *settings, struct node_stats *stats)
+static uint64_t read_disk_free(const char *folder)
 {
     struct statvfs file_system;
-    if (statvfs(settings->data_dir, &file_system) == 0)
-        stats->disk_free = (uint64_t)file_system.f_bavail * file_system.f_frsize;
-    stats->disk_limit = settings->disk_free_limit_relative > 0
-                            ? memory_share(memory_total_bytes(""),
-                                           settings->disk_free_limit_relative)
-                            : settings->disk_free_limit_absolute;
+    return statvfs(folder, &file_system) == 0
+               ? (uint64_t)file_system.f_bavail * file_system.f_frsize
+               : 0;
 }
 
 static uint64_t read_number(const char *path)
@@ -55,10 +52,12 @@ static uint64_t threads_limit(void)
 
 static struct node_stats read_stats(const struct management *management)
 {
-    const struct settings *settings = management->view->settings;
+    const struct node_counters *counters = &management->collector.counters;
     struct node_stats stats = {
         .memory_used = memory_resident_bytes(""),
-        .memory_limit = memory_limit_bytes(settings),
+        .memory_limit = counters->memory_limit,
+        .disk_free = read_disk_free(management->view->settings->data_dir),
+        .disk_limit = counters->disk_limit,
         .fd_used = count_entries("/proc/self/fd"),
         .threads = count_entries("/proc/self/task"),
         .threads_total = threads_limit(),
@@ -70,7 +69,6 @@ static struct node_stats read_stats(const struct management *management)
         stats.fd_total = limit.rlim_cur;
     if (getrusage(RUSAGE_SELF, &usage) == 0)
         stats.context_switches = (uint64_t)(usage.ru_nvcsw + usage.ru_nivcsw);
-    read_disk(settings, &stats);
     return stats;
 }
 

@@ -3,10 +3,13 @@
  * What the API says of the node: /api/nodes. What only Erlang has, such as garbage collections, is
  * there and 0, for tools that read it unasked.
  */
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "mgmt/api/handlers.h"
+#include "mgmt/api/node_memory.h"
 #include "mgmt/api/overview.h"
 #include "mgmt/management.h"
 #include "server/alarms.h"
@@ -194,13 +197,25 @@ static void put_applications(struct listing *listing, struct json_writer *writer
     json_write_array_end(writer);
 }
 
+/* A list of the file PATH alone, from the root; OTHERWISE, or nothing, when there is none. */
+static void put_file(struct json_writer *writer, const char *name, const char *path,
+                     const char *otherwise)
+{
+    char whole[PATH_MAX];
+    const char *const files[] = {path[0] == '\0'                 ? otherwise
+                                 : realpath(path, whole) != NULL ? whole
+                                                                 : path,
+                                 NULL};
+    put_strings(writer, name, files);
+}
+
 static void put_files(struct json_writer *writer, const struct settings *settings)
 {
-    static const char *const none[] = {NULL};
-    const char *const logs[] = {settings->log_file, NULL};
-    json_put_text(writer, "db_dir", settings->data_dir);
-    put_strings(writer, "config_files", none);
-    put_strings(writer, "log_files", settings->log_file[0] != '\0' ? logs : none);
+    char whole[PATH_MAX];
+    const char *folder = settings->data_dir;
+    json_put_text(writer, "db_dir", realpath(folder, whole) != NULL ? whole : folder);
+    put_file(writer, "config_files", settings->config_file, NULL);
+    put_file(writer, "log_files", settings->log_file, "<stderr>");
 }
 
 static void put_node(struct listing *listing, struct json_writer *writer)
@@ -234,6 +249,8 @@ static void put_node(struct listing *listing, struct json_writer *writer)
     overview_put_churn(listing, writer);
     (void)json_put_object(writer, "metrics_gc_queue_length");
     json_write_object_end(writer);
+    if (api_flag(listing->request, "memory"))
+        node_memory_put(listing->request->management, writer, false);
     json_write_object_end(writer);
 }
 

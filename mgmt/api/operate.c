@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "exchange/vhost.h"
+
 void operate_ask(struct api_request *request,
                  uint64_t (*work)(struct api_request *request, struct engine *engine,
                                   struct outcome *outcome))
@@ -77,6 +79,35 @@ void operate_refused(struct outcome *outcome, const struct operation *operation)
         (void)operate_refuse(outcome, 404, "not_found", "%.*s", SLICE_ARGS(text));
     else
         (void)operate_refuse(outcome, 400, "bad_request", "%.*s", SLICE_ARGS(text));
+}
+
+bool operate_begin_on_queue(struct api_request *request, struct engine *engine,
+                            struct outcome *outcome, struct operation *operation)
+{
+    struct vhost *vhost = outcome_vhost(request, engine);
+    if (vhost == NULL || vhost_queue(vhost, api_argument(request, "name")) == NULL) {
+        (void)outcome_not_found(outcome);
+        return false;
+    }
+    return operation_begin(operation, engine, request->user->name, vhost) ||
+           operate_refuse(outcome, 401, "not_authorised", "Login failed");
+}
+
+void operate_end(struct outcome *outcome, struct operation *operation)
+{
+    if (operation->failed)
+        operate_refused(outcome, operation);
+    operation_end(operation);
+    operation_fini(operation);
+}
+
+void operate_refused_with_text(struct outcome *outcome, const struct operation *operation)
+{
+    if (operation->error.code == REPLY_ACCESS_REFUSED)
+        (void)operate_refuse(outcome, 401, "not_authorised", "%.*s",
+                             (int)operation->error.text_size, operation->error.text);
+    else
+        operate_refused(outcome, operation);
 }
 
 uint64_t operate(struct api_request *request, struct engine *engine, struct outcome *outcome,

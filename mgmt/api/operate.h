@@ -30,6 +30,18 @@ bool operate_refuse_value(struct outcome *outcome, const char *problem, const js
 /* What the operation was refused with, as RabbitMQ's API says it. */
 void operate_refused(struct outcome *outcome, const struct operation *operation);
 
+/* The same, but that a refusal of access says which, as where RabbitMQ uses a channel. */
+void operate_refused_with_text(struct outcome *outcome, const struct operation *operation);
+
+/* Begins an operation of the request's user on the path's {vhost} and queue {name}. False: there is
+ * no such virtual host, queue or user any more, and that is the outcome. */
+bool operate_begin_on_queue(struct api_request *request, struct engine *engine,
+                            struct outcome *outcome, struct operation *operation)
+    __attribute__((warn_unused_result));
+
+/* Ends it; a refusal is the outcome. */
+void operate_end(struct outcome *outcome, struct operation *operation);
+
 /* Applies METHOD, which is about topology, as the request's user: STATUS when it was not refused.
  * Returns the LSN to wait for. */
 uint64_t operate(struct api_request *request, struct engine *engine, struct outcome *outcome,

@@ -4,9 +4,11 @@
  */
 #include "mgmt/api/overview.h"
 
+#include "exchange/exchange.h"
 #include "mgmt/api/handlers.h"
 #include "mgmt/api/rows.h"
 #include "mgmt/management.h"
+#include "server/base/mem.h"
 #include "server/listeners.h"
 
 const struct settings *overview_settings(const struct listing *listing)
@@ -18,19 +20,12 @@ const struct settings *overview_settings(const struct listing *listing)
 
 void overview_put_exchange_types(struct json_writer *writer)
 {
-    static const struct {
-        const char *name, *description;
-    } types[] = {
-        {"direct", "AMQP direct exchange, as per the AMQP specification"},
-        {"fanout", "AMQP fanout exchange, as per the AMQP specification"},
-        {"headers", "AMQP headers exchange, as per the AMQP specification"},
-        {"topic", "AMQP topic exchange, as per the AMQP specification"},
-    };
+    const struct exchange_type *type;
     (void)json_put_array(writer, "exchange_types");
-    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+    for (size_t i = 0; (type = exchange_type_at(i)) != NULL; i++) {
         json_write_object(writer);
-        json_put_text(writer, "name", types[i].name);
-        json_put_text(writer, "description", types[i].description);
+        json_put_text(writer, "name", type->name);
+        json_put_text(writer, "description", type->description);
         json_put_bool(writer, "enabled", true);
         json_write_object_end(writer);
     }
@@ -138,9 +133,23 @@ static void put_totals(struct listing *listing, struct json_writer *writer)
     json_write_object_end(writer);
 }
 
-static void put_stats(struct listing *listing, struct json_writer *writer)
+/* The virtual hosts' that the user sees, summed up; the caller's. */
+static struct series *sum_visible(const struct listing *listing)
 {
-    const struct series *series = listing->snapshot->overview;
+    const struct table *vhosts = &listing->snapshot->tables[REGISTRY_VHOST];
+    const struct series **parts = mem_alloc((vhosts->count + 1) * sizeof(struct series *));
+    size_t count = 0;
+    for (uint32_t i = 0; i < vhosts->count; i++)
+        if (listing_sees(listing, vhosts->rows[i]))
+            parts[count++] = vhosts->rows[i]->series;
+    struct series *sum = series_sum(parts, count, VHOST_COLUMNS);
+    mem_free(parts);
+    return sum;
+}
+
+static void put_sums(struct listing *listing, struct json_writer *writer,
+                     const struct series *series)
+{
     uint64_t messages = 0;
     for (uint32_t i = 0; i < CHANNEL_COLUMNS; i++)
         messages += series->values[i];
@@ -159,6 +168,24 @@ static void put_stats(struct listing *listing, struct json_writer *writer)
     json_write_object_end(writer);
 }
 
+static void put_stats(struct listing *listing, struct json_writer *writer)
+{
+    if (api_user_is_monitoring(listing->request->user)) {
+        put_sums(listing, writer, listing->snapshot->overview);
+        return;
+    }
+    struct series *series = sum_visible(listing);
+    put_sums(listing, writer, series);
+    series_free(series);
+}
+
+static struct slice cluster_name(const struct listing *listing)
+{
+    const struct buf *given = &listing->request->management->collector.cluster_name;
+    return given->size > 0 ? buf_slice(given)
+                           : slice_from_string(overview_settings(listing)->cluster_name);
+}
+
 static void put_overview(struct listing *listing, struct json_writer *writer)
 {
     json_write_object(writer);
@@ -169,7 +196,7 @@ static void put_overview(struct listing *listing, struct json_writer *writer)
     json_put_text(writer, "product_version", STOATMQ_VERSION);
     json_put_text(writer, "product_name", "StoatMQ");
     json_put_text(writer, "rabbitmq_version", overview_settings(listing)->compatible_version);
-    json_put_string(writer, "cluster_name", listing_node(listing));
+    json_put_string(writer, "cluster_name", cluster_name(listing));
     json_put_text(writer, "erlang_version", "0");
     json_put_text(writer, "erlang_full_version", "none: StoatMQ is a C program");
     json_put_bool(writer, "disable_stats", false);
@@ -206,4 +233,17 @@ static void reply_overview(struct listing *listing)
 void api_get_overview(struct api_request *request)
 {
     listing_ask(request, reply_overview);
+}
+
+/* --- resetting it ---------------------------------------------------------------------------- */
+
+void api_reset_statistics(struct api_request *request)
+{
+    if (route_argument(request->route, "node") >= 0 &&
+        !api_is_node(request, api_argument(request, "node"))) {
+        api_refuse_not_found(request);
+        return;
+    }
+    snapshot_reset(&request->management->collector.snapshot, collector_wall_ms());
+    api_reply_empty(request, 204);
 }

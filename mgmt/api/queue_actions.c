@@ -4,6 +4,7 @@
  */
 #include <inttypes.h>
 
+#include "exchange/event.h"
 #include "exchange/move.h"
 #include "exchange/pause.h"
 #include "exchange/queue.h"
@@ -12,31 +13,6 @@
 #include "mgmt/api/operate.h"
 #include "server/base/mem.h"
 
-/* Begins an operation of the request's user; NULL: there is no such virtual host, queue or user any
- * more, and that is the outcome. */
-static struct vhost *begin(struct api_request *request, struct engine *engine,
-                           struct outcome *outcome, struct operation *operation)
-{
-    struct vhost *vhost = outcome_vhost(request, engine);
-    if (vhost == NULL || vhost_queue(vhost, api_argument(request, "name")) == NULL) {
-        (void)outcome_not_found(outcome);
-        return NULL;
-    }
-    if (!operation_begin(operation, engine, request->user->name, vhost)) {
-        (void)operate_refuse(outcome, 401, "not_authorised", "Login failed");
-        return NULL;
-    }
-    return vhost;
-}
-
-static void end(struct outcome *outcome, struct operation *operation)
-{
-    if (operation->failed)
-        operate_refused(outcome, operation);
-    operation_end(operation);
-    operation_fini(operation);
-}
-
 /* --- pausing --------------------------------------------------------------------------------- */
 
 static uint64_t change(struct api_request *request, struct engine *engine, struct outcome *outcome,
@@ -44,14 +20,14 @@ static uint64_t change(struct api_request *request, struct engine *engine, struc
 {
     struct operation operation;
     uint64_t lsn = 0;
-    if (begin(request, engine, outcome, &operation) == NULL)
+    if (!operate_begin_on_queue(request, engine, outcome, &operation))
         return 0;
     struct queue *queue = operation_queue(&operation, ACCESS_CONFIGURE,
                                           api_argument(request, "name"));
     if (queue != NULL)
         lsn = apply(queue);
     outcome->status = 204;
-    end(outcome, &operation);
+    operate_end(outcome, &operation);
     return lsn;
 }
 
@@ -127,6 +103,8 @@ static uint64_t move_piece(struct api_request *request, struct outcome *outcome,
     moving->moved += moved;
     moving->left -= moved;
     outcome->status = 200;
+    if (moved > 0 && moving->left == 0)
+        event_queue(source, "queue.moved", moving->moved);
     if (moved > 0)
         outcome->is_unfinished = moving->left > 0;
     else if (moving->left > 0 && queue_depth(source) > 0 && !api_await_messages(request, source))
@@ -142,7 +120,7 @@ static uint64_t move_here(struct api_request *request, struct engine *engine,
     struct operation operation;
     uint64_t lsn = 0;
     struct moving *moving = outcome->result;
-    if (begin(request, engine, outcome, &operation) == NULL)
+    if (!operate_begin_on_queue(request, engine, outcome, &operation))
         return 0;
     struct queue *destination = NULL,
                  *source = operation_queue(&operation, ACCESS_READ, api_argument(request, "name"));
@@ -152,7 +130,7 @@ static uint64_t move_here(struct api_request *request, struct engine *engine,
                                       operate_text(outcome, "destination"));
     if (destination != NULL)
         lsn = move_piece(request, outcome, source, destination);
-    end(outcome, &operation);
+    operate_end(outcome, &operation);
     return lsn;
 }
 

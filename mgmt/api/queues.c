@@ -29,8 +29,11 @@ void rows_write_consumer(struct listing *listing, struct json_writer *writer, co
     json_write_object(writer);
     json_put_table(writer, "arguments", row->text[TEXT_ARGUMENTS]);
     json_put_bool(writer, "ack_required", (row->is.flags & CAME_NO_ACK) == 0);
-    json_put_bool(writer, "active", true);
-    json_put_text(writer, "activity_status", "up");
+    json_put_bool(writer, "active", (row->is.flags & CAME_WAITING) == 0);
+    json_put_text(writer, "activity_status",
+                  (row->is.flags & CAME_WAITING) != 0         ? "waiting"
+                  : (row->is.flags & CAME_SINGLE_ACTIVE) != 0 ? "single_active"
+                                                              : "up");
     rows_put_channel_details(listing, writer, row->of);
     json_put_string(writer, "consumer_tag", row->text[TEXT_NAME]);
     json_put_bool(writer, "exclusive", (row->is.flags & CAME_EXCLUSIVE) != 0);
@@ -90,6 +93,8 @@ static void put_identity(struct listing *listing, struct json_writer *writer, co
 static void put_depths(struct listing *listing, struct json_writer *writer, const struct row *row)
 {
     const struct fact_queue *now = &row->queue;
+    if (json_writer_is_skipping(writer))
+        return;
     for (uint32_t i = 0; i < 3; i++)
         listing_put_column(listing, writer, depth_names[i], row->series, COLUMN_READY + i,
                            &listing->lengths);
@@ -122,6 +127,8 @@ static void put_owner(struct json_writer *writer, const struct row *session)
 static void put_state(struct listing *listing, struct json_writer *writer, const struct row *row)
 {
     const struct fact_queue *now = &row->queue;
+    if (json_writer_is_skipping(writer))
+        return;
     double utilisation = now->consumers > 0 ? queue_utilisation(row, listing->now_ms) : 0;
     json_put_real(writer, "consumer_capacity", utilisation);
     json_put_real(writer, "consumer_utilisation", utilisation);
@@ -141,7 +148,9 @@ static void put_state(struct listing *listing, struct json_writer *writer, const
     listing_put_text_or_null(writer, "operator_policy", row->text[TEXT_OPERATOR_POLICY]);
     listing_put_text_or_null(writer, "policy", row->text[TEXT_POLICY]);
     json_put_null(writer, "recoverable_slaves");
-    json_put_null(writer, "single_active_consumer_tag");
+    listing_put_text_or_null(writer, "single_active_consumer_tag",
+                             row->single_active != NULL ? row->single_active->text[TEXT_NAME]
+                                                        : SLICE_EMPTY);
     put_owner(writer, row->of);
 }
 

@@ -47,7 +47,7 @@ static void put_metadata(struct json_writer *writer, const struct row *row)
     json_put_string(writer, "description", row->text[TEXT_DESCRIPTION]);
     put_tags(writer, row);
     json_put_string(writer, "default_queue_type",
-                    type.size > 0 ? type : SLICE_LITERAL("undefined"));
+                    type.size > 0 ? type : SLICE_LITERAL("classic"));
 }
 
 static void write_vhost(struct listing *listing, struct json_writer *writer, const struct row *row)
@@ -102,8 +102,6 @@ void api_get_vhost(struct api_request *request)
 
 void rows_write_exchange(struct listing *listing, struct json_writer *writer, const struct row *row)
 {
-    bool is_ours = row->text[TEXT_NAME].size == 0 ||
-                   slice_starts_with(row->text[TEXT_NAME], SLICE_LITERAL("amq."));
     json_write_object(writer);
     json_put_table(writer, "arguments", row->text[TEXT_ARGUMENTS]);
     json_put_bool(writer, "auto_delete", (row->is.flags & CAME_AUTO_DELETE) != 0);
@@ -120,8 +118,7 @@ void rows_write_exchange(struct listing *listing, struct json_writer *writer, co
     if (row->text[TEXT_POLICY].size > 0)
         json_put_string(writer, "policy", row->text[TEXT_POLICY]);
     json_put_string(writer, "type", row->text[TEXT_TYPE]);
-    if (is_ours)
-        json_put_text(writer, "user_who_performed_action", "rmq-internal");
+    json_put_string(writer, "user_who_performed_action", row->text[TEXT_CREATOR]);
     json_put_string(writer, "vhost", row->vhost->text[TEXT_NAME]);
     if (listing->is_detail) {
         partners_put_of_exchange(listing, writer, row);

@@ -35,6 +35,8 @@ static const struct {
      "No certificates are expiring within {--within} {--unit}."},
     {"check_if_node_is_quorum_critical", "/health/checks/node-is-quorum-critical",
      "no queue would be lost"},
+    {"check_if_node_is_mirror_sync_critical", "/health/checks/node-is-mirror-sync-critical",
+     "no queue would be lost"},
 };
 
 int run_check(const struct arguments *arguments)
@@ -135,6 +137,17 @@ int run_await_startup(const struct arguments *arguments)
     answer_fini(&answer);
     api_fini(&api);
     return status;
+}
+
+int run_await_online_nodes(const struct arguments *arguments)
+{
+    char *end;
+    const char *given = arguments->operands[0];
+    long count = strtol(given, &end, 10);
+    if (end == given || *end != '\0' || count < 1)
+        return usage_error(arguments->command, "expected a number of nodes, got '%s'", given);
+    return count == 1 ? run_await_startup(arguments)
+                      : fail(EXIT_UNAVAILABLE, "this broker is a cluster of one node");
 }
 
 /* --- listeners and alarms ------------------------------------------------------------------- */

@@ -155,6 +155,13 @@ int run_memory_breakdown(const struct arguments *arguments);
 int run_server_version(const struct arguments *arguments);
 int run_environment(const struct arguments *arguments);
 int run_report(const struct arguments *arguments);
+int run_set_log_level(const struct arguments *arguments); /* runtime.c */
+int run_set_memory_watermark(const struct arguments *arguments);
+int run_set_disk_free_limit(const struct arguments *arguments);
+int run_log_location(const struct arguments *arguments);
+int run_log_tail(const struct arguments *arguments);
+int run_log_tail_stream(const struct arguments *arguments);
+int run_tls(const struct arguments *arguments);
 int run_check_running(const struct arguments *arguments); /* checks.c */
 int run_check(const struct arguments *arguments);
 int run_check_port_connectivity(const struct arguments *arguments);
@@ -162,6 +169,8 @@ int run_listeners(const struct arguments *arguments);
 int run_alarms(const struct arguments *arguments);
 int run_ping(const struct arguments *arguments);
 int run_await_startup(const struct arguments *arguments);
+int run_await_online_nodes(const struct arguments *arguments);
+int run_wait(const struct arguments *arguments);
 int run_stop(const struct arguments *arguments); /* process.c */
 int run_reload(const struct arguments *arguments);
 int run_generate(const struct arguments *arguments); /* generate.c */

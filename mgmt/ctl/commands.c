@@ -75,6 +75,22 @@ static const struct option certificate_options[] = {
     {0},
 };
 
+static const struct option log_tail_options[] = {
+    {"--number", "N", "so many lines; 50 by default", "50", 'N'},
+    {0},
+};
+
+static const struct option log_stream_options[] = {
+    {"--duration", "SECONDS", "for so long; infinity, the default, until it is interrupted",
+     "infinity", 'd'},
+    {0},
+};
+
+static const struct option wait_options[] = {
+    {"--pid", "N", "the process's number, instead of a file with it", NULL, 'P'},
+    {0},
+};
+
 /* --- columns -------------------------------------------------------------------------------- */
 
 #define SAME(name) \

@@ -132,6 +132,8 @@ static void set_message(json_t *to, const struct fact *fact, const struct queue_
     else
         set(to, "property_names", amqp_json_property_names(fact->properties));
     set_number(to, "body_bytes", fact->body_bytes);
+    if (fact->time_ms != 0)
+        set_number(to, "time_ms", fact->time_ms);
     if (fact->parts_lsn != 0) {
         set_number(to, "parts_lsn", fact->parts_lsn);
         set(to, "parts_at", log_record_place(fact->parts_lsn));
@@ -165,6 +167,8 @@ static void set_declaration(json_t *to, const struct fact *fact)
     set_flag(to, "auto_delete", fact, FACT_AUTO_DELETE);
     if (!of_queue)
         set_flag(to, "internal", fact, FACT_INTERNAL);
+    if (fact->user.size > 0)
+        set_string(to, "user", fact->user);
     set(to, "arguments", amqp_json_table(fact->arguments));
 }
 

@@ -16,16 +16,25 @@
 
 #include "mgmt/ctl/status.h"
 
-enum { STOP_TIMEOUT_S = 300 };
+enum { STOP_TIMEOUT_S = 300, WAIT_TIMEOUT_S = 60, WAIT_POLL_MS = 200 };
 
-static int read_pid_file(const char *path, long *pid)
+/* Reads the number in the file PATH. 0, or a negative errno: EINVAL when there is none in it. */
+static int read_number(const char *path, long *number)
 {
     FILE *file = fopen(path, "re");
     if (file == NULL)
-        return fail(EXIT_UNAVAILABLE, "%s: %s", path, strerror(errno));
-    bool is_number = fscanf(file, "%ld", pid) == 1;
+        return -errno;
+    bool is_number = fscanf(file, "%ld", number) == 1;
     (void)fclose(file);
-    return is_number ? 0 : fail(EXIT_DATA, "%s: there is no process's number in it", path);
+    return is_number ? 0 : -EINVAL;
+}
+
+static int read_pid_file(const char *path, long *pid)
+{
+    int status = read_number(path, pid);
+    if (status == -EINVAL)
+        return fail(EXIT_DATA, "%s: there is no process's number in it", path);
+    return status == 0 ? 0 : fail(EXIT_UNAVAILABLE, "%s: %s", path, strerror(-status));
 }
 
 static int ask_pid(const struct arguments *arguments, long *pid)
@@ -47,17 +56,29 @@ static int ask_pid(const struct arguments *arguments, long *pid)
     return status;
 }
 
+enum { PROCESS_NAME_BYTES = 64 };
+
+/* What the process PID is called; false: there is none. */
+static bool read_process_name(long pid, char name[PROCESS_NAME_BYTES])
+{
+    char path[64];
+    (void)snprintf(path, sizeof path, "/proc/%ld/comm", pid);
+    FILE *file = pid > 1 ? fopen(path, "re") : NULL;
+    name[0] = '\0';
+    if (file == NULL)
+        return false;
+    if (fgets(name, PROCESS_NAME_BYTES, file) != NULL)
+        name[strcspn(name, "\n")] = '\0';
+    (void)fclose(file);
+    return true;
+}
+
 /* Is PID a process of ours? So that a number that has become another's does no harm. */
 static int check_is_stoatmq(long pid)
 {
-    char path[64], name[64] = "";
-    (void)snprintf(path, sizeof path, "/proc/%ld/comm", pid);
-    FILE *file = pid > 1 ? fopen(path, "re") : NULL;
-    if (file == NULL)
+    char name[PROCESS_NAME_BYTES];
+    if (!read_process_name(pid, name))
         return fail(EXIT_UNAVAILABLE, "there is no process %ld on this machine", pid);
-    if (fgets(name, sizeof name, file) != NULL)
-        name[strcspn(name, "\n")] = '\0';
-    (void)fclose(file);
     return strcmp(name, "stoatmq") == 0
                ? 0
                : fail(EXIT_DATA, "process %ld is '%s', which is no stoatmq", pid, name);
@@ -117,4 +138,25 @@ int run_reload(const struct arguments *arguments)
         say(arguments, "Process %ld reads its settings again; its log says what has changed", pid);
     close(process);
     return status;
+}
+
+/* The process may not be there yet, nor the file; then the API may not be. */
+int run_wait(const struct arguments *arguments)
+{
+    const char *file = operand_of(arguments, 0), *given = argument_of(arguments, "--pid");
+    char name[PROCESS_NAME_BYTES];
+    long timeout_s = arguments->common.timeout_s;
+    long pid = given != NULL ? atol(given) : 0;
+    if ((file == NULL) == (given == NULL))
+        return usage_error(arguments->command, "expected PIDFILE or --pid");
+    time_t until = time(NULL) + (timeout_s > 0 ? timeout_s : WAIT_TIMEOUT_S);
+    while ((file != NULL && read_number(file, &pid) != 0) || !read_process_name(pid, name) ||
+           strcmp(name, "stoatmq") != 0) {
+        if (time(NULL) >= until)
+            return fail(EXIT_TRY_LATER, "%s: there is no process of stoatmq",
+                        file != NULL ? file : given);
+        (void)poll(NULL, 0, WAIT_POLL_MS);
+    }
+    say(arguments, "Process %ld is there", pid);
+    return run_await_startup(arguments);
 }

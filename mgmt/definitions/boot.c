@@ -10,8 +10,7 @@
 
 #define READ_BYTES (64u * 1024)
 
-/* Appends the file's octets. 0, or a negative errno; -EFBIG for more than a document may have. */
-static int read_file(const char *path, struct buf *text)
+int definitions_read_file(const char *path, struct buf *text)
 {
     FILE *file = fopen(path, "rb");
     if (file == NULL)
@@ -29,7 +28,7 @@ static int read_file(const char *path, struct buf *text)
     return status;
 }
 
-static void log_problems(const char *path, struct slice problems)
+void definitions_log_problems(const char *path, struct slice problems)
 {
     while (problems.size > 0) {
         const uint8_t *end = memchr(problems.data, '\n', problems.size);
@@ -55,7 +54,7 @@ static int apply(struct engine *engine, const char *path, struct slice text, cha
     struct definitions_result result;
     definitions_import(engine, NULL, document, &result);
     json_decref(document);
-    log_problems(path, buf_slice(&result.problems));
+    definitions_log_problems(path, buf_slice(&result.problems));
     if (result.problem_count > 0)
         (void)snprintf(error, error_size, "%s: %u problem(s), see the log; the first: %.*s", path,
                        result.problem_count, SLICE_ARGS(buf_slice(&result.problems)));
@@ -68,7 +67,7 @@ int definitions_load_file(struct engine *engine, const char *path, char *error, 
     if (*path == '\0')
         return 0;
     struct buf text = {0};
-    int status = read_file(path, &text);
+    int status = definitions_read_file(path, &text);
     if (status < 0)
         (void)snprintf(error, error_size, "%s: cannot be read: %s", path, strerror(-status));
     else

@@ -176,62 +176,102 @@ static void export_global_parameters(struct exporter *exporter)
 
 /* --- topology -------------------------------------------------------------------------------- */
 
-static void export_queues(struct exporter *exporter, const struct vhost *vhost)
+static void put_vhost_name(struct json_writer *json, const struct slice *vhost)
 {
-    struct json_writer *json = &exporter->json;
-    uint32_t position = 0;
-    for (struct queue *queue; (queue = map_next(&vhost->queues, &position)) != NULL;) {
-        if (queue->owner != NULL)
-            continue;
-        json_write_object(json);
-        json_put_string(json, "name", queue->name);
-        put_vhost(exporter, vhost);
-        json_put_bool(json, "durable", queue->durable);
-        json_put_bool(json, "auto_delete", queue->auto_delete);
-        json_put_table(json, "arguments", queue->arguments);
-        json_write_object_end(json);
-    }
+    if (vhost != NULL)
+        json_put_string(json, "vhost", *vhost);
 }
 
-static bool is_own(struct slice name)
+void export_queue(struct json_writer *json, const struct slice *vhost,
+                  const struct exported_queue *queue)
 {
-    return name.size == 0 || slice_starts_with(name, SLICE_LITERAL("amq."));
+    json_write_object(json);
+    json_put_string(json, "name", queue->name);
+    put_vhost_name(json, vhost);
+    json_put_bool(json, "durable", queue->durable);
+    json_put_bool(json, "auto_delete", queue->auto_delete);
+    json_put_table(json, "arguments", queue->arguments);
+    json_write_object_end(json);
+}
+
+bool export_wants_exchange(struct slice name)
+{
+    return name.size > 0 && !slice_starts_with(name, SLICE_LITERAL("amq."));
+}
+
+void export_exchange(struct json_writer *json, const struct slice *vhost,
+                     const struct exported_exchange *exchange)
+{
+    json_write_object(json);
+    json_put_string(json, "name", exchange->name);
+    put_vhost_name(json, vhost);
+    json_put_string(json, "type", exchange->type);
+    json_put_bool(json, "durable", exchange->durable);
+    json_put_bool(json, "auto_delete", exchange->auto_delete);
+    json_put_bool(json, "internal", exchange->internal);
+    json_put_table(json, "arguments", exchange->arguments);
+    json_write_object_end(json);
+}
+
+void export_binding(struct json_writer *json, const struct slice *vhost,
+                    const struct exported_binding *binding)
+{
+    json_write_object(json);
+    json_put_string(json, "source", binding->source);
+    put_vhost_name(json, vhost);
+    json_put_string(json, "destination", binding->destination);
+    json_put_text(json, "destination_type", binding->to_queue ? "queue" : "exchange");
+    json_put_string(json, "routing_key", binding->routing_key);
+    json_put_table(json, "arguments", binding->arguments);
+    json_write_object_end(json);
+}
+
+/* In the document of one virtual host its name does not stand at each thing. */
+static const struct slice *vhost_name(const struct exporter *exporter, const struct vhost *vhost)
+{
+    return exporter->only == NULL ? &vhost->name : NULL;
+}
+
+static void export_queues(struct exporter *exporter, const struct vhost *vhost)
+{
+    uint32_t position = 0;
+    for (struct queue *queue; (queue = map_next(&vhost->queues, &position)) != NULL;)
+        if (queue->owner == NULL)
+            export_queue(&exporter->json, vhost_name(exporter, vhost),
+                         &(struct exported_queue){queue->name, queue->arguments, queue->durable,
+                                                  queue->auto_delete});
 }
 
 static void export_exchanges(struct exporter *exporter, const struct vhost *vhost)
 {
-    struct json_writer *json = &exporter->json;
     uint32_t position = 0;
-    for (struct exchange *exchange; (exchange = map_next(&vhost->exchanges, &position)) != NULL;) {
-        if (is_own(exchange->name))
-            continue;
-        json_write_object(json);
-        json_put_string(json, "name", exchange->name);
-        put_vhost(exporter, vhost);
-        json_put_text(json, "type", exchange->type->name);
-        json_put_bool(json, "durable", exchange->durable);
-        json_put_bool(json, "auto_delete", exchange->auto_delete);
-        json_put_bool(json, "internal", exchange->internal);
-        json_put_table(json, "arguments", exchange->arguments);
-        json_write_object_end(json);
-    }
+    for (struct exchange *one; (one = map_next(&vhost->exchanges, &position)) != NULL;)
+        if (export_wants_exchange(one->name))
+            export_exchange(&exporter->json, vhost_name(exporter, vhost),
+                            &(struct exported_exchange){
+                                .name = one->name,
+                                .type = slice_from_string(one->type->name),
+                                .arguments = one->arguments,
+                                .durable = one->durable,
+                                .auto_delete = one->auto_delete,
+                                .internal = one->internal,
+                            });
 }
 
 static void write_binding(struct exporter *exporter, const struct vhost *vhost,
                           const struct binding *binding)
 {
-    struct json_writer *json = &exporter->json;
     bool to_queue = binding->queue != NULL;
     if (to_queue && binding->queue->owner != NULL)
         return;
-    json_write_object(json);
-    json_put_string(json, "source", binding->source->name);
-    put_vhost(exporter, vhost);
-    json_put_string(json, "destination", to_queue ? binding->queue->name : binding->exchange->name);
-    json_put_text(json, "destination_type", to_queue ? "queue" : "exchange");
-    json_put_string(json, "routing_key", binding->routing_key);
-    json_put_table(json, "arguments", binding->arguments);
-    json_write_object_end(json);
+    export_binding(&exporter->json, vhost_name(exporter, vhost),
+                   &(struct exported_binding){
+                       .source = binding->source->name,
+                       .destination = to_queue ? binding->queue->name : binding->exchange->name,
+                       .routing_key = binding->routing_key,
+                       .arguments = binding->arguments,
+                       .to_queue = to_queue,
+                   });
 }
 
 static void export_bindings(struct exporter *exporter, const struct vhost *vhost)
@@ -247,19 +287,20 @@ static void export_bindings(struct exporter *exporter, const struct vhost *vhost
 static const struct section {
     const char *name;
     bool is_of_vhost; /* stands in a virtual host's document too */
+    bool is_topology; /* of which there may be much */
     void (*whole)(struct exporter *exporter);
     void (*of_vhost)(struct exporter *exporter, const struct vhost *vhost); /* instead */
 } sections[] = {
-    {"users", false, export_users, NULL},
-    {"vhosts", false, NULL, export_vhost},
-    {"permissions", false, NULL, export_permissions},
-    {"topic_permissions", false, NULL, export_topic_permissions},
-    {"parameters", true, NULL, export_parameters},
-    {"global_parameters", false, export_global_parameters, NULL},
-    {"policies", true, NULL, export_policies},
-    {"queues", true, NULL, export_queues},
-    {"exchanges", true, NULL, export_exchanges},
-    {"bindings", true, NULL, export_bindings},
+    {"users", false, false, export_users, NULL},
+    {"vhosts", false, false, NULL, export_vhost},
+    {"permissions", false, false, NULL, export_permissions},
+    {"topic_permissions", false, false, NULL, export_topic_permissions},
+    {"parameters", true, false, NULL, export_parameters},
+    {"global_parameters", false, false, export_global_parameters, NULL},
+    {"policies", true, false, NULL, export_policies},
+    {"queues", true, true, NULL, export_queues},
+    {"exchanges", true, true, NULL, export_exchanges},
+    {"bindings", true, true, NULL, export_bindings},
 };
 
 static void write_section(struct exporter *exporter, const struct section *section)
@@ -276,12 +317,11 @@ static void write_section(struct exporter *exporter, const struct section *secti
     json_write_array_end(&exporter->json);
 }
 
-void definitions_export(const struct engine *engine, const struct vhost *only,
-                        const struct definitions_origin *origin, struct buf *out)
+/* The beginning of the document, and what stands in it of accounts and policies. */
+static void write_front(struct exporter *exporter, const struct definitions_origin *origin)
 {
-    struct exporter exporter = {.engine = engine, .only = only};
-    struct json_writer *json = &exporter.json;
-    json_writer_init(json, out);
+    const struct vhost *only = exporter->only;
+    struct json_writer *json = &exporter->json;
     json_write_object(json);
     json_put_text(json, "rabbit_version", origin->rabbitmq_version);
     json_put_text(json, "rabbitmq_version", origin->rabbitmq_version);
@@ -296,8 +336,32 @@ void definitions_export(const struct engine *engine, const struct vhost *only,
                   only == NULL ? "Definitions of the whole broker: users, virtual hosts and what "
                                  "is in them, without messages."
                                : "Definitions of one virtual host, without messages.");
+}
+
+static void write_sections(struct exporter *exporter, bool of_topology)
+{
     for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++)
-        if (only == NULL || sections[i].is_of_vhost)
-            write_section(&exporter, &sections[i]);
-    json_write_object_end(json);
+        if ((exporter->only == NULL || sections[i].is_of_vhost) &&
+            sections[i].is_topology == of_topology)
+            write_section(exporter, &sections[i]);
+}
+
+void definitions_export_front(const struct engine *engine, const struct vhost *only,
+                              const struct definitions_origin *origin, struct json_writer *json)
+{
+    struct exporter exporter = {.engine = engine, .only = only, .json = *json};
+    write_front(&exporter, origin);
+    write_sections(&exporter, false);
+    *json = exporter.json;
+}
+
+void definitions_export(const struct engine *engine, const struct vhost *only,
+                        const struct definitions_origin *origin, struct buf *out)
+{
+    struct exporter exporter = {.engine = engine, .only = only};
+    json_writer_init(&exporter.json, out);
+    write_front(&exporter, origin);
+    write_sections(&exporter, false);
+    write_sections(&exporter, true);
+    json_write_object_end(&exporter.json);
 }

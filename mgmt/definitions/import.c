@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "exchange/definition.h"
 #include "exchange/engine.h"
@@ -14,6 +15,9 @@
 
 #define PROBLEMS_KEPT      100u
 #define PROBLEM_BYTES_KEPT 2000u
+
+/* So often the clock is looked at. */
+#define ITEMS_A_LOOK 8
 
 /* In this order: what comes later may refer to what came before. */
 static const struct section {
@@ -54,8 +58,7 @@ json_t *definitions_parse(struct slice text, struct buf *problem)
 
 void import_problem_text(struct import *import, struct slice text)
 {
-    struct definitions_result *result = import->result;
-    CHECK(!import->is_applying);
+    struct definitions_result *result = &import->result;
     if (result->problem_count++ >= PROBLEMS_KEPT)
         return;
     if (text.size > PROBLEM_BYTES_KEPT)
@@ -173,7 +176,8 @@ bool import_vhost_name(struct import *import, const json_t *item, struct slice *
     if (!import_string(import, item, "vhost", SIZE_MAX, name))
         return false;
     if (map_get(&import->engine->vhosts, *name) != NULL ||
-        import_announced(import, IMPORT_VHOSTS, SLICE_EMPTY, *name) != NULL)
+        (!import->is_applying &&
+         import_announced(import, IMPORT_VHOSTS, SLICE_EMPTY, *name) != NULL))
         return true;
     import_problem(import, "no virtual host '%.*s'", SLICE_ARGS(*name));
     return false;
@@ -189,24 +193,72 @@ struct vhost *import_vhost(struct import *import, const json_t *item)
 
 /* --- the document ---------------------------------------------------------------------------- */
 
-static void do_section(struct import *import, const struct section *section, const json_t *document)
+static uint64_t clock_ns(clockid_t clock)
 {
-    const json_t *items = json_object_get(document, section->name);
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void do_item(struct import *import, const struct section *section, const json_t *item)
+{
+    if (json_is_object(item))
+        section->item(import, item);
+    else
+        import_problem(import, "should be an object");
+}
+
+/* Goes on with a section; false when it is not at its end at DEADLINE_NS. */
+static bool do_section(struct import *import, const struct section *section, uint64_t deadline_ns)
+{
+    const json_t *items = json_object_get(import->document, section->name);
     import->section = section->name;
-    import->index = 0;
-    if (items == NULL || (import->only != NULL && !section->is_of_vhost))
-        return;
+    if (items == NULL || (import->is_of_vhost && !section->is_of_vhost))
+        return true;
     if (!json_is_array(items)) {
         import_problem(import, "should be a list");
-        return;
+        return true;
     }
-    for (; import->index < json_array_size(items); import->index++) {
-        const json_t *item = json_array_get(items, import->index);
-        if (json_is_object(item))
-            section->item(import, item);
-        else
-            import_problem(import, "should be an object");
+    while (import->index < json_array_size(items)) {
+        do_item(import, section, json_array_get(items, import->index));
+        if (++import->index % ITEMS_A_LOOK == 0 && clock_ns(CLOCK_MONOTONIC) >= deadline_ns)
+            return false;
     }
+    return true;
+}
+
+/* Finds the virtual host that all is for anew: it may be gone by now. */
+static bool find_only(struct import *import)
+{
+    if (!import->is_of_vhost)
+        return true;
+    import->only = map_get(&import->engine->vhosts, buf_slice(&import->only_name));
+    if (import->only != NULL)
+        return true;
+    import->section = "vhost";
+    import_problem(import, "no virtual host '%.*s'", SLICE_ARGS(buf_slice(&import->only_name)));
+    return false;
+}
+
+/* Goes through the document until DEADLINE_NS; true when it is at its end. */
+static bool go_through(struct import *import, uint64_t deadline_ns)
+{
+    if (find_only(import))
+        for (; import->section_at < SECTION_COUNT; import->section_at++, import->index = 0)
+            if (!do_section(import, &sections[import->section_at], deadline_ns))
+                return false;
+    import->section_at = import->index = 0;
+    return true;
+}
+
+static bool go_on(struct import *import, uint64_t budget_ns)
+{
+    uint64_t now = clock_ns(CLOCK_MONOTONIC), worked_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    bool is_over = go_through(import, budget_ns > UINT64_MAX - now ? UINT64_MAX : now + budget_ns);
+    uint64_t took_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - worked_ns;
+    if (took_ns > import->longest_ns)
+        import->longest_ns = took_ns;
+    return is_over;
 }
 
 static void forget_announced(struct import *import)
@@ -223,26 +275,83 @@ static void forget_announced(struct import *import)
     }
 }
 
-void definitions_import(struct engine *engine, struct vhost *only, const json_t *document,
+struct import *import_new(struct engine *engine, const struct slice *only, json_t *document)
+{
+    struct import *import = mem_zalloc(sizeof *import);
+    import->engine = engine;
+    import->document = json_incref(document);
+    import->is_of_vhost = only != NULL;
+    if (only != NULL)
+        buf_bytes(&import->only_name, *only);
+    return import;
+}
+
+void import_free(struct import *import)
+{
+    forget_announced(import);
+    json_decref(import->document);
+    buf_fini(&import->only_name);
+    buf_fini(&import->result.problems);
+    mem_free(import);
+}
+
+const struct definitions_result *import_result(const struct import *import)
+{
+    return &import->result;
+}
+
+size_t import_items(const struct import *import)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < SECTION_COUNT; i++)
+        count += json_array_size(json_object_get(import->document, sections[i].name));
+    return count;
+}
+
+static void say_how_many(struct import *import)
+{
+    struct definitions_result *result = &import->result;
+    if (result->problem_count > PROBLEMS_KEPT)
+        buf_printf(&result->problems, "and %u more\n", result->problem_count - PROBLEMS_KEPT);
+}
+
+bool import_check(struct import *import, uint64_t budget_ns)
+{
+    if (!go_on(import, budget_ns))
+        return false;
+    say_how_many(import);
+    if (import->result.problem_count > 0)
+        log_warning("definitions_refused", LOG_NUM("problems", import->result.problem_count),
+                    LOG_BYTES("vhost", buf_slice(&import->only_name)));
+    return true;
+}
+
+bool import_apply(struct import *import, uint64_t budget_ns)
+{
+    CHECK(import->is_applying || import->result.problem_count == 0);
+    import->is_applying = true;
+    engine_begin_together(import->engine);
+    bool is_over = go_on(import, budget_ns);
+    uint64_t lsn = engine_end_together(import->engine);
+    if (lsn != 0)
+        import->result.lsn = lsn;
+    if (!is_over)
+        return false;
+    say_how_many(import);
+    log_info("definitions_imported", LOG_NUM("problems", import->result.problem_count),
+             LOG_NUM("longest_piece_us", import->longest_ns / 1000),
+             LOG_BYTES("vhost", buf_slice(&import->only_name)));
+    return true;
+}
+
+void definitions_import(struct engine *engine, const struct vhost *only, json_t *document,
                         struct definitions_result *result)
 {
-    *result = (struct definitions_result){0};
-    struct import import = {.engine = engine, .only = only, .result = result};
-    for (size_t i = 0; i < SECTION_COUNT; i++)
-        do_section(&import, &sections[i], document);
-    if (result->problem_count == 0) {
-        import.is_applying = true;
-        engine_begin_together(engine);
-        for (size_t i = 0; i < SECTION_COUNT; i++)
-            do_section(&import, &sections[i], document);
-        result->lsn = engine_end_together(engine);
-        log_info("definitions_imported",
-                 LOG_BYTES("vhost", only != NULL ? only->name : SLICE_EMPTY));
-    } else {
-        if (result->problem_count > PROBLEMS_KEPT)
-            buf_printf(&result->problems, "and %u more\n", result->problem_count - PROBLEMS_KEPT);
-        log_warning("definitions_refused", LOG_NUM("problems", result->problem_count),
-                    LOG_BYTES("vhost", only != NULL ? only->name : SLICE_EMPTY));
-    }
-    forget_announced(&import);
+    struct import *import = import_new(engine, only != NULL ? &only->name : NULL, document);
+    (void)import_check(import, UINT64_MAX);
+    if (import->result.problem_count == 0)
+        (void)import_apply(import, UINT64_MAX);
+    *result = import->result;
+    import->result.problems = (struct buf){0};
+    import_free(import);
 }

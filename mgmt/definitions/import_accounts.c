@@ -5,17 +5,16 @@
 #include "exchange/accounts.h"
 #include "exchange/engine.h"
 #include "mgmt/definitions/import_parts.h"
-#include "server/base/log.h"
 
 #define TEXT_BYTES_MAX (64u * 1024) /* of descriptions, tags, expressions */
 
-/* All was checked before; if something is refused all the same, it is known where. */
-static void expect_done(const struct import *import, struct account_result result)
+/* All was checked before; what has become impossible since is said. */
+static void expect_done(struct import *import, struct account_result result)
 {
     if (result.status != ACCOUNT_CREATED && result.status != ACCOUNT_REPLACED &&
         result.status != ACCOUNT_DELETED)
-        log_error("definition_not_imported", LOG_STR("section", import->section),
-                  LOG_NUM("index", (uint64_t)import->index), LOG_STR("reason", result.reason));
+        import_problem(import, "%s",
+                       result.reason[0] != '\0' ? result.reason : "what it is about is gone");
 }
 
 static bool read_name(struct import *import, const json_t *item, const char *key,
@@ -210,7 +209,8 @@ static bool read_user(struct import *import, const json_t *item, struct slice *n
     if (!read_name(import, item, "user", name))
         return false;
     if (map_get(&import->engine->users, *name) != NULL ||
-        import_announced(import, IMPORT_USERS, SLICE_EMPTY, *name) != NULL)
+        (!import->is_applying &&
+         import_announced(import, IMPORT_USERS, SLICE_EMPTY, *name) != NULL))
         return true;
     import_problem(import, "no user '%.*s'", SLICE_ARGS(*name));
     return false;

@@ -3,7 +3,8 @@
  * import_parts: what the kinds of things in a definitions document share: reading an item's
  * members, saying what is wrong with it, knowing what else the document has. Each kind has one
  * function that is called twice for each item: to check it, and, when all items of all kinds were
- * good, to apply it; then nothing can be wrong any more.
+ * good, to apply it. What is wrong then all the same (something has changed in between) is said and
+ * left out.
  */
 #ifndef STOATMQ_MGMT_DEFINITIONS_IMPORT_PARTS_H
 #define STOATMQ_MGMT_DEFINITIONS_IMPORT_PARTS_H
@@ -22,13 +23,18 @@ enum import_kind {
 
 struct import {
     struct engine *engine;
-    struct vhost *only; /* or NULL */
+    json_t *document; /* a reference */
+    bool is_of_vhost;
+    struct buf only_name;
+    struct vhost *only; /* of that name, within a piece of the work; or NULL */
     bool is_applying;
-    const char *section;                /* of the document: "queues" */
+    uint64_t longest_ns;                /* that a piece of the work took */
+    size_t section_at;                  /* in which the next item is, */
+    const char *section;                /* and of the document: "queues" */
     size_t index;                       /* of the item in it */
     struct map announced[IMPORT_KINDS]; /* struct announcement: what the document has of these */
     struct map queue_counts;            /* struct queue_count: how many will be new, by vhost */
-    struct definitions_result *result;
+    struct definitions_result result;
 };
 
 /* Something that will be there once the document is applied. */

@@ -71,7 +71,8 @@ static void check_exchange(struct import *import, const json_t *item, struct sli
 {
     struct reply_error error;
     if (arguments_check_exchange(spec->arguments, &(struct resource){"exchange", spec->name, vhost},
-                                 &error) < 0)
+                                 &error) < 0 ||
+        (spec->type->check != NULL && spec->type->check(spec->arguments, &error) < 0))
         problem_of_reply(import, &error);
     announce(import, IMPORT_EXCHANGES, vhost, spec->name, item);
 }
@@ -79,7 +80,7 @@ static void check_exchange(struct import *import, const json_t *item, struct sli
 void import_exchanges(struct import *import, const json_t *item)
 {
     struct buf table = {0};
-    struct exchange_spec spec;
+    struct exchange_spec spec = {0};
     struct slice vhost;
     if (import_vhost_name(import, item, &vhost) && read_exchange(import, item, &spec, &table) &&
         spec.name.size > 0 && !is_reserved(spec.name)) {
@@ -235,12 +236,16 @@ static void check_binding(struct import *import, const struct wanted_binding *wa
 {
     const struct vhost *present = present_vhost(import, wanted->vhost);
     const struct exchange_type *type = type_of(import, wanted->vhost, wanted->source);
+    struct binding_spec spec = {.routing_key = wanted->routing_key, .arguments = wanted->arguments};
     struct reply_error error;
+    if (present != NULL && wanted->to_queue)
+        spec.queue = vhost_queue(present, wanted->destination);
+    else if (present != NULL)
+        spec.exchange = vhost_exchange(present, wanted->destination);
     if (type == NULL && !(present == NULL && is_predeclared(wanted->source)))
         import_problem(import, "no exchange '%.*s' in vhost '%.*s'", SLICE_ARGS(wanted->source),
                        SLICE_ARGS(wanted->vhost));
-    else if (type != NULL && type->check_binding != NULL &&
-             type->check_binding(wanted->arguments, &error) < 0)
+    else if (type != NULL && type->check_binding != NULL && type->check_binding(&spec, &error) < 0)
         problem_of_reply(import, &error);
     bool is_there = wanted->to_queue
                         ? (present != NULL && vhost_queue(present, wanted->destination) != NULL) ||

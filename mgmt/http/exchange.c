@@ -10,6 +10,25 @@ const struct http_request *http_exchange_request(const struct http_exchange *exc
     return &exchange->parser.request;
 }
 
+bool http_exchange_cut_prefix(struct http_exchange *exchange, struct slice prefix)
+{
+    struct http_request *request = &exchange->parser.request;
+    unsigned count = 0;
+    struct slice path = request->path;
+    if (!slice_starts_with(path, prefix) ||
+        (path.size > prefix.size && path.data[prefix.size] != '/'))
+        return false;
+    for (size_t i = 0; i < prefix.size; i++)
+        count += prefix.data[i] == '/';
+    if (count > request->segment_count)
+        return false;
+    request->path = slice_of(path.data + prefix.size, path.size - prefix.size);
+    request->segment_count -= count;
+    memmove(request->segments, request->segments + count,
+            request->segment_count * sizeof request->segments[0]);
+    return true;
+}
+
 const union address *http_exchange_peer(const struct http_exchange *exchange)
 {
     return &exchange->peer;

@@ -16,6 +16,10 @@ struct http_exchange;
 /* The request; its body is there from `on_body` on. */
 const struct http_request *http_exchange_request(const struct http_exchange *exchange);
 
+/* Cuts PREFIX, such as "/mq", off the request's path. False: it does not begin so. */
+bool http_exchange_cut_prefix(struct http_exchange *exchange, struct slice prefix)
+    __attribute__((warn_unused_result));
+
 /* Where the request comes from. */
 const union address *http_exchange_peer(const struct http_exchange *exchange);
 
@@ -41,6 +45,7 @@ struct http_reply {
 
 /* Adds a header. Octets of VALUE that no header may have are left out. */
 void http_reply_header(struct http_reply *reply, const char *name, struct slice value);
+void http_put_header(struct buf *headers, const char *name, struct slice value);
 
 /* Answers; EXCHANGE and what belongs to it are gone then, and what REPLY owned is taken. */
 void http_reply(struct http_exchange *exchange, struct http_reply *reply);

@@ -14,15 +14,6 @@
 #define GZIP_BYTES_MIN 1400 /* less goes in one packet anyway */
 #define GZIP_WINDOW    (15 + 16)
 
-/* What a browser may do with an answer of ours: load and ask nothing but ourselves. */
-static const char security_headers[] =
-    "Content-Security-Policy: default-src 'self'; img-src 'self' data:; object-src 'none';"
-    " base-uri 'none'; form-action 'self'; frame-ancestors 'none'\r\n"
-    "X-Content-Type-Options: nosniff\r\n"
-    "X-Frame-Options: DENY\r\n"
-    "Referrer-Policy: no-referrer\r\n"
-    "Cross-Origin-Resource-Policy: same-origin\r\n";
-
 static const char *reason_of(unsigned status)
 {
     static const struct {
@@ -62,13 +53,18 @@ static const char *reason_of(unsigned status)
     return "Unknown"; /* the text is for people; programs read the number */
 }
 
-void http_reply_header(struct http_reply *reply, const char *name, struct slice value)
+void http_put_header(struct buf *headers, const char *name, struct slice value)
 {
-    buf_printf(&reply->headers, "%s: ", name);
+    buf_printf(headers, "%s: ", name);
     for (size_t i = 0; i < value.size; i++)
         if (value.data[i] >= 0x20 && value.data[i] < 0x7F)
-            buf_u8(&reply->headers, value.data[i]);
-    buf_bytes(&reply->headers, SLICE_LITERAL("\r\n"));
+            buf_u8(headers, value.data[i]);
+    buf_bytes(headers, SLICE_LITERAL("\r\n"));
+}
+
+void http_reply_header(struct http_reply *reply, const char *name, struct slice value)
+{
+    http_put_header(&reply->headers, name, value);
 }
 
 /* Writes the line with today's date, RFC 9110 section 5.6.7. */
@@ -139,7 +135,7 @@ static void put_head(struct http_connection *connection, const struct http_reply
     buf_printf(&head, "Cache-Control: %s\r\n",
                reply->cache_control != NULL ? reply->cache_control : "no-cache");
     buf_bytes(&head, SLICE_LITERAL("Vary: Accept-Encoding, Origin\r\n"));
-    buf_bytes(&head, slice_of(security_headers, sizeof security_headers - 1));
+    buf_bytes(&head, connection->server->headers);
     buf_bytes(&head, buf_slice(&reply->headers));
     buf_bytes(&head, SLICE_LITERAL("\r\n"));
     output_copy(&connection->output, buf_slice(&head));

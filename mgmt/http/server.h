@@ -38,6 +38,7 @@ struct http_listener {
 struct http_server {
     struct loop *loop;
     struct http_limits limits;
+    struct slice headers;    /* of every answer, each with its line's end; its owner's */
     struct list connections; /* struct http_connection.by_server */
     struct list touched;     /* struct http_connection.touched: to be written at the tick's end */
     uint32_t connection_count;

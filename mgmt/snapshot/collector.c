@@ -3,6 +3,7 @@
 
 #include <time.h>
 
+#include "exchange/parameter.h"
 #include "server/base/mem.h"
 #include "server/connection.h"
 #include "server/worker.h"
@@ -91,6 +92,8 @@ static void at_engine(struct call *call)
     struct watcher *watcher = &collection->collector->watcher;
     uint64_t start = worked_ns();
     watcher_journal(watcher, &collection->facts);
+    collection->cluster_name.size = 0;
+    buf_bytes(&collection->cluster_name, parameter_text(watcher->engine, PARAMETER_CLUSTER_NAME));
     if (collection->is_sweep)
         collection->is_sweep_over = watcher_sweep(watcher, &collection->position,
                                                   &collection->facts);
@@ -195,6 +198,8 @@ static void at_home(struct call *call)
     collector->is_under_way = false;
     snapshot_take(&collector->snapshot, buf_slice(&collection->facts), collector_wall_ms());
     buf_fini(&collection->facts);
+    collector->cluster_name.size = 0;
+    buf_bytes(&collector->cluster_name, buf_slice(&collection->cluster_name));
     if (collection->is_sweep) {
         collector->sweep_engine_ns += collection->engine_ns;
         if (collection->engine_ns > collector->slice_ns_max)
@@ -324,6 +329,8 @@ void collector_free(struct collector *collector)
         buf_fini(&collector->sockets[i].missing_tls);
     }
     buf_fini(&collector->collection.facts);
+    buf_fini(&collector->collection.cluster_name);
+    buf_fini(&collector->cluster_name);
     mem_free(collector->sockets);
     snapshot_fini(&collector->snapshot);
 }

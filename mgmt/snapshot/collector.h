@@ -36,7 +36,8 @@ struct collection {
     bool is_sweep;      /* takes a slice of numbers */
     bool is_sweep_over; /* it was the last; then these are fresh: */
     struct node_counters counters;
-    uint64_t engine_ns; /* that it took */
+    struct buf cluster_name; /* fresh in any case; empty: none was set */
+    uint64_t engine_ns;      /* that it took */
 };
 
 /* A look at a worker's connections. */
@@ -58,6 +59,7 @@ struct collector {
     struct collection collection;
     struct node *node;               /* NULL: nobody counts */
     struct node_counters counters;   /* the node's, as of the last sweep */
+    struct buf cluster_name;         /* that was set; empty: none */
     void (*on_sweep)(void *context); /* one is coming to its end; or NULL */
     void *sweep_context;
     bool is_under_way;

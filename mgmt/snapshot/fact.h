@@ -40,9 +40,11 @@ enum came_flag {
     CAME_TO_QUEUE = 1 << 5, /* a binding; else to an exchange */
     CAME_TRACING = 1 << 6,
     CAME_PAUSED = 1 << 7,
+    CAME_SINGLE_ACTIVE = 1 << 8, /* a consumer: the one that gets its queue's messages, */
+    CAME_WAITING = 1 << 9,       /* or one that waits to be that */
 };
 
-enum { CAME_TEXTS = 5 };
+enum { CAME_TEXTS = 6 };
 
 /* Something is there. What is not said of its kind is 0. */
 struct fact_came {

@@ -17,7 +17,8 @@ enum row_text {
 
     TEXT_POLICY = 2, /* queues and exchanges: names of policies in force, and */
     TEXT_OPERATOR_POLICY = 3,
-    TEXT_TYPE = 4,       /* an exchange's */
+    TEXT_TYPE = 4,       /* an exchange's, and */
+    TEXT_CREATOR = 5,    /* who declared it */
     TEXT_DEFINITION = 4, /* a queue's: what its policies say, a valid field table */
 
     TEXT_USER = 2, /* a session's */
@@ -58,6 +59,7 @@ struct row {
         struct { /* queue */
             struct queue_ages ages;
             const struct row *exclusive_consumer; /* or NULL */
+            const struct row *single_active;      /* consumer, or NULL */
             double utilisation;                   /* queue_utilisation when it changed last */
         };
         struct { /* session */

@@ -51,27 +51,26 @@ struct series *series_new(uint32_t columns, bool is_long, uint64_t now_ms)
     return series;
 }
 
+static void forget_samples(struct series *series)
+{
+    for (unsigned i = 0; i < SERIES_LEVELS; i++) {
+        mem_free(series->level[i].rows);
+        series->level[i] = (struct samples){0};
+    }
+}
+
 void series_free(struct series *series)
 {
     if (series == NULL)
         return;
-    for (unsigned i = 0; i < SERIES_LEVELS; i++)
-        mem_free(series->level[i].rows);
+    forget_samples(series);
     mem_free(series);
 }
 
-void series_set(struct series *series, const uint64_t *values, uint64_t now_ms)
+void series_reset(struct series *series, uint64_t now_ms)
 {
-    double seconds = now_ms > series->at_ms ? (double)(now_ms - series->at_ms) / 1000 : 0;
-    for (uint32_t i = 0; i < series->columns; i++) {
-        double change = (double)values[i] - (double)series->values[i];
-        if (values[i] != series->values[i])
-            series->changed = true;
-        if (seconds > 0)
-            series->rates[i] = (float)(change / seconds);
-        series->values[i] = values[i];
-    }
-    series->at_ms = now_ms;
+    forget_samples(series);
+    series->born_ms = now_ms;
 }
 
 double series_rate(const struct series *series, uint32_t column, uint64_t since_ms)
@@ -101,24 +100,54 @@ static void keep(struct series *series, struct samples *samples, uint64_t at_ms)
     memcpy(samples->rows + at * row_words + 1, series->values, series->columns * sizeof(uint64_t));
 }
 
+static void open_level(struct series *series, unsigned level)
+{
+    struct samples *samples = &series->level[level];
+    samples->capacity = series->is_long ? levels[level].count : SHORT_COUNT;
+    samples->rows = mem_alloc((size_t)samples->capacity * (series->columns + 1u) *
+                              sizeof(uint64_t));
+}
+
 static void sample_level(struct series *series, unsigned level, uint64_t now_ms)
 {
     struct samples *samples = &series->level[level];
     uint64_t at_ms = now_ms - now_ms % levels[level].every_ms;
-    if (samples->rows == NULL) {
-        samples->capacity = series->is_long ? levels[level].count : SHORT_COUNT;
-        samples->rows = mem_alloc((size_t)samples->capacity * (series->columns + 1u) *
-                                  sizeof(uint64_t));
-    }
+    if (samples->rows == NULL)
+        open_level(series, level);
     if (samples->count > 0 && row_at(series, samples, samples->count - 1)[0] >= at_ms)
         return;
     keep(series, samples, at_ms);
+}
+
+/* A short series without samples is about to change: what it was until now is the first one. */
+static void keep_before_change(struct series *series, uint64_t now_ms)
+{
+    open_level(series, 0);
+    keep(series, &series->level[0], now_ms - now_ms % SAMPLE_MS - SAMPLE_MS);
+}
+
+void series_set(struct series *series, const uint64_t *values, uint64_t now_ms)
+{
+    double seconds = now_ms > series->at_ms ? (double)(now_ms - series->at_ms) / 1000 : 0;
+    bool changes = memcmp(values, series->values, series->columns * sizeof *values) != 0;
+    if (changes && !series->is_long && series->level[0].rows == NULL)
+        keep_before_change(series, now_ms);
+    for (uint32_t i = 0; i < series->columns; i++) {
+        double change = (double)values[i] - (double)series->values[i];
+        if (seconds > 0)
+            series->rates[i] = (float)(change / seconds);
+        series->values[i] = values[i];
+    }
+    series->changed = series->changed || changes;
+    series->at_ms = now_ms;
 }
 
 void series_sample(struct series *series, uint64_t now_ms)
 {
     series->quiet = series->changed ? 0 : series->quiet + 1;
     series->changed = false;
+    if (!series->is_long && series->level[0].rows == NULL)
+        return; /* all that ever was is as the present */
     if (!series->is_long && series->quiet >= SHORT_COUNT) {
         mem_free(series->level[0].rows); /* all of them are as the present */
         series->level[0] = (struct samples){0};
@@ -131,6 +160,8 @@ void series_sample(struct series *series, uint64_t now_ms)
 uint64_t series_at(const struct series *series, uint32_t column, uint64_t at_ms)
 {
     uint64_t found = series->values[column];
+    if (at_ms < series->born_ms)
+        return 0;
     if (at_ms >= series->at_ms)
         return found;
     for (unsigned level = 0; level < SERIES_LEVELS; level++) {
@@ -142,5 +173,62 @@ uint64_t series_at(const struct series *series, uint32_t column, uint64_t at_ms)
             found = row[1 + column];
         }
     }
-    return at_ms < series->born_ms ? 0 : found;
+    return found;
+}
+
+/* --- sums ------------------------------------------------------------------------------------ */
+
+/* Adds PART's samples of LEVEL to those of SUM; what PART was between two of its own it was at the
+ * first. Both are in order of time. */
+static void add_level(struct series *sum, const struct series *part, unsigned level)
+{
+    struct samples *to = &sum->level[level];
+    const struct samples *from = &part->level[level];
+    uint32_t next = 0;
+    const uint64_t *last = NULL;
+    for (uint32_t i = 0; i < to->count; i++) {
+        uint64_t *row = to->rows + (size_t)i * (sum->columns + 1u);
+        while (next < from->count && row_at(part, from, next)[0] <= row[0])
+            last = row_at(part, from, next++);
+        if (last == NULL || row[0] + levels[level].every_ms <= part->born_ms)
+            continue;
+        for (uint32_t column = 0; column < sum->columns; column++)
+            row[1 + column] += last[1 + column];
+    }
+}
+
+/* Gives SUM rows of LEVEL, all 0, at the times of PART's, when it has fewer. */
+static void take_times(struct series *sum, const struct series *part, unsigned level)
+{
+    struct samples *to = &sum->level[level];
+    const struct samples *from = &part->level[level];
+    size_t words = sum->columns + 1u;
+    if (from->count <= to->count)
+        return;
+    mem_free(to->rows);
+    *to = (struct samples){.capacity = from->count, .count = from->count};
+    to->rows = mem_zalloc(from->count * words * sizeof(uint64_t));
+    for (uint32_t i = 0; i < from->count; i++)
+        to->rows[i * words] = row_at(part, from, i)[0];
+}
+
+struct series *series_sum(const struct series *const *parts, size_t count, uint32_t columns)
+{
+    struct series *sum = series_new(columns, true, count > 0 ? parts[0]->born_ms : 0);
+    for (size_t i = 0; i < count; i++) {
+        const struct series *part = parts[i];
+        CHECK_ID(part->columns >= columns, part->columns);
+        sum->born_ms = part->born_ms < sum->born_ms ? part->born_ms : sum->born_ms;
+        sum->at_ms = part->at_ms > sum->at_ms ? part->at_ms : sum->at_ms;
+        for (uint32_t column = 0; column < columns; column++) {
+            sum->values[column] += part->values[column];
+            sum->rates[column] += part->rates[column];
+        }
+        for (unsigned level = 0; level < SERIES_LEVELS; level++)
+            take_times(sum, part, level);
+    }
+    for (size_t i = 0; i < count; i++)
+        for (unsigned level = 0; level < SERIES_LEVELS; level++)
+            add_level(sum, parts[i], level);
+    return sum;
 }

@@ -85,6 +85,9 @@ struct series {
 struct series *series_new(uint32_t columns, bool is_long, uint64_t now_ms);
 void series_free(struct series *series);
 
+/* Forgets what was before NOW. */
+void series_reset(struct series *series, uint64_t now_ms);
+
 /* The values as of NOW, which is not before the last time; the rates follow. */
 void series_set(struct series *series, const uint64_t *values, uint64_t now_ms);
 
@@ -97,5 +100,8 @@ void series_sample(struct series *series, uint64_t now_ms);
 /* What COLUMN was at AT, as far as it is known: the last sample before that; 0 before there was
  * anything. */
 uint64_t series_at(const struct series *series, uint32_t column, uint64_t at_ms);
+
+/* The sum of the first COLUMNS of COUNT long series, with their history; to be freed. */
+struct series *series_sum(const struct series *const *parts, size_t count, uint32_t columns);
 
 #endif

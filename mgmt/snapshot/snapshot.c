@@ -186,6 +186,19 @@ static void take_came(struct snapshot *snapshot, const struct fact_came *came, u
     index_row(snapshot, row);
     if (kind == REGISTRY_CONSUMER && (came->flags & CAME_EXCLUSIVE) != 0 && row->to != NULL)
         row->to->exclusive_consumer = row;
+    if (kind == REGISTRY_CONSUMER && (came->flags & CAME_SINGLE_ACTIVE) != 0 && row->to != NULL)
+        row->to->single_active = row;
+}
+
+/* The consumer ROW goes: its queue does not name it any more. */
+static void forget_consumer(const struct row *row)
+{
+    if (row->to == NULL)
+        return;
+    if (row->to->exclusive_consumer == row)
+        row->to->exclusive_consumer = NULL;
+    if (row->to->single_active == row)
+        row->to->single_active = NULL;
 }
 
 static bool is_stranger(const struct row *row)
@@ -202,8 +215,8 @@ static void take_went(struct snapshot *snapshot, const struct fact_went *went)
         return;
     snapshot->generation++;
     unindex_row(snapshot, row);
-    if (kind == REGISTRY_CONSUMER && row->to != NULL && row->to->exclusive_consumer == row)
-        row->to->exclusive_consumer = NULL;
+    if (kind == REGISTRY_CONSUMER)
+        forget_consumer(row);
     (void)map_remove(&table->by_id, id_key(&row->is.id));
     struct row *last = table->rows[--table->count];
     table->rows[row->at] = last;
@@ -491,6 +504,16 @@ void snapshot_end_sweep(struct snapshot *snapshot, uint64_t began_ms, uint64_t n
 double snapshot_rate(const struct snapshot *snapshot, const struct series *series, uint32_t column)
 {
     return series_rate(series, column, snapshot->sweep_began_ms);
+}
+
+void snapshot_reset(struct snapshot *snapshot, uint64_t now_ms)
+{
+    series_reset(snapshot->overview, now_ms);
+    series_reset(snapshot->node, now_ms);
+    for (unsigned kind = 0; kind < REGISTRY_KIND_COUNT; kind++)
+        for (uint32_t i = 0; i < snapshot->tables[kind].count; i++)
+            if (snapshot->tables[kind].rows[i]->series != NULL)
+                series_reset(snapshot->tables[kind].rows[i]->series, now_ms);
 }
 
 /* --- life ------------------------------------------------------------------------------------ */

@@ -40,6 +40,9 @@ void snapshot_take(struct snapshot *snapshot, struct slice facts, uint64_t now_m
 /* A sweep that began at BEGAN is complete: sums are made, and samples kept when it is time. */
 void snapshot_end_sweep(struct snapshot *snapshot, uint64_t began_ms, uint64_t now_ms);
 
+/* Forgets what figures were before NOW. */
+void snapshot_reset(struct snapshot *snapshot, uint64_t now_ms);
+
 /* The row whose `is.id` that is, or NULL. */
 const struct row *snapshot_row(const struct snapshot *snapshot, enum registry_kind kind,
                                uint64_t id);

@@ -7,16 +7,16 @@
 #include "exchange/channel.h"
 #include "exchange/consumer.h"
 #include "exchange/message.h"
+#include "exchange/priority.h"
 #include "exchange/queue.h"
 #include "exchange/session.h"
+#include "exchange/single_active.h"
 #include "exchange/tx.h"
 #include "exchange/user.h"
 #include "exchange/vhost.h"
 #include "mgmt/snapshot/row.h"
 #include "server/base/mem.h"
 
-/* Properties that hold nothing but their flags. */
-#define PROPERTY_FLAGS_BYTES 2
 
 #define OF(item, type) \
     ((const struct type *)(const void *)((const char *)(item)-offsetof(struct type, registered)))
@@ -66,6 +66,7 @@ static void describe_exchange(const struct exchange *exchange, struct fact_came 
     texts->of[TEXT_NAME] = exchange->name;
     texts->of[TEXT_ARGUMENTS] = exchange->arguments;
     texts->of[TEXT_TYPE] = slice_from_string(exchange->type->name);
+    texts->of[TEXT_CREATOR] = exchange->user;
     texts->of[TEXT_POLICY] = policy_name(exchange->policies, POLICY_USERS);
     texts->of[TEXT_OPERATOR_POLICY] = policy_name(exchange->policies, POLICY_OPERATORS);
 }
@@ -124,8 +125,11 @@ static void describe_consumer(const struct consumer *consumer, struct fact_came 
     came->to_id = consumer->queue->registered.id;
     came->prefetch = consumer->prefetch;
     came->priority = consumer->priority;
+    bool is_single_active = consumer->queue->single_active == consumer;
     came->flags = (consumer->exclusive ? CAME_EXCLUSIVE : 0u) |
-                  (consumer->no_ack ? CAME_NO_ACK : 0u);
+                  (consumer->no_ack ? CAME_NO_ACK : 0u) |
+                  (is_single_active ? CAME_SINGLE_ACTIVE : 0u) |
+                  (single_active_waits(consumer) ? CAME_WAITING : 0u);
     texts->of[TEXT_NAME] = consumer_tag(consumer);
     texts->of[TEXT_ARGUMENTS] = consumer->arguments;
 }
@@ -281,7 +285,7 @@ static void tell_exchange(struct registered *item, struct buf *facts)
 static uint64_t first_position(const struct queue *queue)
 {
     if (queue->returned.count > 0)
-        return queue->returned.entries[0].position; /* the heap's top */
+        return priority_position(queue, queue->returned.entries[0].position); /* the heap's top */
     return deque_first(&queue->ready, queue->next_position);
 }
 

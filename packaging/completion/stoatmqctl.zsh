@@ -36,6 +36,10 @@ commands=(
   'list_queues:queues'
   'list_unresponsive_queues:queues that are down'
   'delete_queue:delete a queue with its messages'
+  'pause_queue:have a queue take messages and deliver none'
+  'resume_queue:have a paused queue deliver again'
+  'sync_queue:for rabbitmqctls sake no mirror is ever out of step'
+  'cancel_sync_queue:for rabbitmqctls sake'
   'purge_queue:remove the messages that wait in a queue'
   'list_exchanges:exchanges'
   'list_bindings:bindings'
@@ -61,7 +65,18 @@ commands=(
   'import_definitions:make all that such a file says; - or none for standard input'
   'status:version, memory, disk, alarms, listeners, totals'
   'cluster_status:the clusters name and nodes'
-  'environment:the settings that hold, as far as the broker tells them'
+  'environment:the settings that hold, but for secrets, as JSON'
+  'set_log_level:write lines from debug, info, warning or error on; for all categories, until it ends'
+  'set_vm_memory_high_watermark:block publishers above this share of the memory, or so many bytes, until it ends'
+  'set_disk_free_limit:block publishers below so many free bytes, or times the memory, until it ends'
+  'suspend_listeners:close AMQPs ports no client can connect, who is connected stays'
+  'resume_listeners:open them again'
+  'log_location:the logs file'
+  'log_tail:the last lines of the log, wherever it goes'
+  'log_tail_stream:lines of the log as they come'
+  'tls_versions:versions of TLS that the broker takes'
+  'cipher_suites:ciphers of TLS that the broker takes, by OpenSSLs names'
+  'certificates:certificates that the broker shows to clients'
   'memory_breakdown:what memory is used for'
   'server_version:the brokers version'
   'listeners:ports and protocols that the broker listens on'
@@ -72,6 +87,8 @@ commands=(
   'enable_feature_flag:enable a feature flag'
   'list_deprecated_features:deprecated features'
   'await_startup:wait until the broker serves, a minute at most or as --timeout says'
+  'await_online_nodes:the same, for a cluster of so many nodes, which is 1'
+  'wait:wait until the process of that file is there and serves'
   'stop:end the broker on this machine in good order, and wait for it'
   'shutdown:the same'
   'reload:have the broker on this machine read its settings and certificates again (SIGHUP)'
@@ -87,6 +104,7 @@ commands=(
   'check_virtual_hosts:all virtual hosts can be used'
   'check_certificate_expiration:no certificate of the broker ends soon'
   'check_if_node_is_quorum_critical:no queue would be lost with this node'
+  'check_if_node_is_mirror_sync_critical:the same, of mirrored queues'
   'help:what a command takes'
   'version:print the tools version'
   'generate:print the man page (man), or the completion of a shell (bash, zsh, fish)'
@@ -129,6 +147,10 @@ case $command in
   list_queues) choice=( name messages messages_ready messages_unacknowledged messages_ram messages_persistent message_bytes message_bytes_ready message_bytes_unacknowledged message_bytes_ram message_bytes_persistent head_message_timestamp consumers consumer_capacity consumer_utilisation durable auto_delete exclusive arguments type policy operator_policy effective_policy_definition state memory disk_reads disk_writes idle_since vhost node leader members online exclusive_consumer_tag single_active_consumer_tag owner_pid pid --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
   list_unresponsive_queues) choice=( name messages messages_ready messages_unacknowledged messages_ram messages_persistent message_bytes message_bytes_ready message_bytes_unacknowledged message_bytes_ram message_bytes_persistent head_message_timestamp consumers consumer_capacity consumer_utilisation durable auto_delete exclusive arguments type policy operator_policy effective_policy_definition state memory disk_reads disk_writes idle_since vhost node leader members online exclusive_consumer_tag single_active_consumer_tag owner_pid pid --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
   delete_queue) choice=( --if-empty --if-unused --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
+  pause_queue) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
+  resume_queue) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
+  sync_queue) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
+  cancel_sync_queue) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
   purge_queue) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
   list_exchanges) choice=( name type durable auto_delete internal arguments policy vhost --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
   list_bindings) choice=( source_name source_kind destination_name destination_kind routing_key arguments vhost --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
@@ -155,6 +177,17 @@ case $command in
   status) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
   cluster_status) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
   environment) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
+  set_log_level) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
+  set_vm_memory_high_watermark) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
+  set_disk_free_limit) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
+  suspend_listeners) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
+  resume_listeners) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
+  log_location) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
+  log_tail) choice=( --number --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
+  log_tail_stream) choice=( --duration --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
+  tls_versions) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
+  cipher_suites) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
+  certificates) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
   memory_breakdown) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
   server_version) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
   listeners) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
@@ -165,6 +198,8 @@ case $command in
   enable_feature_flag) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
   list_deprecated_features) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
   await_startup) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
+  await_online_nodes) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
+  wait) choice=( --pid --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
   stop) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
   shutdown) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
   reload) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
@@ -180,6 +215,7 @@ case $command in
   check_virtual_hosts) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
   check_certificate_expiration) choice=( --within --unit --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
   check_if_node_is_quorum_critical) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
+  check_if_node_is_mirror_sync_critical) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
   help) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
   version) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
   generate) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;

@@ -2,7 +2,8 @@
  *
  * A line is built on the stack and leaves in one write, so that lines of several threads never mix.
  * A value may take VALUE_MAX characters of the line and is then cut with "..."; the line as a whole
- * may take LINE_MAX_BYTES. The mutex guards only the counters of the rate limit.
+ * may take LINE_MAX_BYTES. The mutexes guard only the counters of the rate limit, and the lines
+ * that are kept.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "server/base/log.h"
@@ -29,6 +30,10 @@ struct rate {
 
 static pthread_mutex_t rates_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct rate rates[EVENTS_MAX]; /* guarded by rates_lock; open addressing, never emptied */
+
+static pthread_mutex_t recent_lock = PTHREAD_MUTEX_INITIALIZER;
+static char recent[LOG_RECENT_BYTES]; /* a ring; guarded by recent_lock, as is what follows */
+static uint64_t recent_end;           /* bytes that were ever written to it */
 
 struct line {
     char text[LINE_MAX_BYTES];
@@ -184,6 +189,51 @@ static void put_field(struct line *line, const struct log_field *field)
     }
 }
 
+/* --- the latest lines ------------------------------------------------------------------------ */
+
+/* Two parts, when the ring's end is between them. */
+static void keep(const struct line *line)
+{
+    pthread_mutex_lock(&recent_lock);
+    size_t at = recent_end % LOG_RECENT_BYTES, first = LOG_RECENT_BYTES - at;
+    if (first > line->size)
+        first = line->size;
+    memcpy(recent + at, line->text, first);
+    memcpy(recent, line->text + first, line->size - first);
+    recent_end += line->size;
+    pthread_mutex_unlock(&recent_lock);
+}
+
+/* The first line at or behind FROM of which all is there; under the lock. */
+static uint64_t find_line(uint64_t from)
+{
+    uint64_t oldest = recent_end > LOG_RECENT_BYTES ? recent_end - LOG_RECENT_BYTES : 0;
+    uint64_t at = from > recent_end ? 0 : from;
+    if (at < oldest)
+        at = oldest;
+    while (at > 0 && at < recent_end &&
+           (at == oldest || recent[(at - 1) % LOG_RECENT_BYTES] != '\n'))
+        at++;
+    return at;
+}
+
+uint64_t log_recent(uint64_t from, struct buf *out)
+{
+    pthread_mutex_lock(&recent_lock);
+    uint64_t end = recent_end;
+    for (uint64_t at = find_line(from); at < end;) {
+        size_t place = at % LOG_RECENT_BYTES, size = LOG_RECENT_BYTES - place;
+        if (size > end - at)
+            size = end - at;
+        buf_bytes(out, slice_of(recent + place, size));
+        at += size;
+    }
+    pthread_mutex_unlock(&recent_lock);
+    return end;
+}
+
+/* --- writing --------------------------------------------------------------------------------- */
+
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
     static const char *const names[] = {[LOG_DEBUG] = " debug ",
@@ -196,7 +246,7 @@ void log_write(enum log_level level, const char *event, const struct log_field *
     struct timespec now;
     uint64_t dropped = 0;
     clock_gettime(CLOCK_REALTIME, &now);
-    if (level < LOG_ERROR && !admit(event, now.tv_sec, &dropped))
+    if (level < LOG_ERROR && strcmp(event, LOG_AUDIT) != 0 && !admit(event, now.tv_sec, &dropped))
         return;
 
     struct line line;
@@ -210,6 +260,7 @@ void log_write(enum log_level level, const char *event, const struct log_field *
         put_field(&line, &LOG_NUM("dropped", dropped));
     line.text[line.size++] = '\n';
 
+    keep(&line);
     int fd = atomic_load_explicit(&output, memory_order_relaxed);
     ssize_t written;
     do

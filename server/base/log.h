@@ -7,6 +7,7 @@
 #ifndef STOATMQ_BASE_LOG_H
 #define STOATMQ_BASE_LOG_H
 
+#include "server/base/buf.h"
 #include "server/base/slice.h"
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
@@ -53,5 +54,15 @@ void log_set_output(int fd);
 void log_write(enum log_level level, const char *event, const struct log_field *fields);
 
 #define LOG_EVENTS_PER_SECOND 200
+
+/* The event of lines that say who changed what: all are written, however many. */
+#define LOG_AUDIT "audit"
+
+/* The latest lines stay in memory, so that they can be looked at from afar wherever they went.
+ * Appends those from position FROM on to OUT, whole, and returns the position behind the last, from
+ * which to go on. Positions count from 0 and only grow; what has gone is skipped, and a position
+ * that was not reached yet is another run's, so 0. Any thread. */
+#define LOG_RECENT_BYTES (128u << 10)
+uint64_t log_recent(uint64_t from, struct buf *out);
 
 #endif

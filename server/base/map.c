@@ -30,6 +30,11 @@ uint64_t map_hash(struct slice key, uint64_t mix)
     return XXH3_64bits_withSeed(key.data, key.size, process_seed ^ (mix * MIX_FACTOR));
 }
 
+uint64_t map_hash_stable(struct slice key)
+{
+    return XXH3_64bits(key.data, key.size);
+}
+
 void map_fini(struct map *map)
 {
     mem_free(map->slots);

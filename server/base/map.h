@@ -49,6 +49,10 @@ void *map_next(const struct map *map, uint32_t *position);
 /* The hash that the map uses, for caches keyed by more than one string: seeded per process. */
 uint64_t map_hash(struct slice key, uint64_t mix);
 
+/* A hash that is the same in every process and run: for what has to come out alike after a restart.
+ */
+uint64_t map_hash_stable(struct slice key);
+
 /* Sets the process's hash seed; once, before any map is used. Unset, the seed is a constant
  * (tests). */
 void map_seed(uint64_t seed);

@@ -80,7 +80,9 @@ int listener_open(struct listener *listener, struct loop *loop, const char *addr
 
 static void on_closed(struct watch *watch)
 {
-    (void)watch;
+    struct listener *listener = (struct listener *)(void *)watch;
+    if (listener->closed != NULL)
+        listener->closed(listener);
 }
 
 void listener_close(struct listener *listener)

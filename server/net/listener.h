@@ -15,6 +15,8 @@ struct listener {
     /* A new connection: FD is non-blocking and the callee's. */
     void (*on_accept)(void *context, int fd);
     void *context;
+    /* After listener_close, in a later tick: its memory is free. NULL: nobody wants to know. */
+    void (*closed)(struct listener *listener);
     uint64_t paused_until_ms; /* out of descriptors: no accepting until then */
 };
 

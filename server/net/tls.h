@@ -52,6 +52,24 @@ int tls_server_reload(struct tls_server *server, const struct tls_options *optio
 /* Days until the first of its certificates ends; negative: it has ended. */
 int tls_server_days_left(struct tls_server *server);
 
+/* What it offers to connections to come, one at a time: the INDEXth, from 0, of the versions
+ * ("tlsv1.3") and of the ciphers (OpenSSL's names), the preferred first; NULL behind the last.
+ * Texts that live as long as the process. */
+const char *tls_server_version(struct tls_server *server, size_t index);
+const char *tls_server_cipher(struct tls_server *server, size_t index);
+
+/* A certificate in words, NUL-terminated. */
+#define TLS_TEXT_BYTES 1024
+struct tls_certificate {
+    char host[256]; /* whose clients get it; empty: all others */
+    char subject[TLS_TEXT_BYTES], issuer[TLS_TEXT_BYTES];
+    char validity[64]; /* 2026-01-01T00:00:00Z - 2027-01-01T00:00:00Z */
+};
+
+/* The INDEXth of its certificates; false behind the last. */
+bool tls_server_certificate(struct tls_server *server, size_t index,
+                            struct tls_certificate *certificate);
+
 /* Connections that are open stay. */
 void tls_server_free(struct tls_server *server);
 
@@ -94,7 +112,6 @@ void tls_end(struct tls *tls);
 
 /* --- what was agreed; what certificates say -------------------------------------------------- */
 
-#define TLS_TEXT_BYTES      1024
 #define TLS_PEER_NAME_BYTES 256
 
 /* In RabbitMQ's words; NUL-terminated, empty when there is none. */
@@ -105,7 +122,7 @@ struct tls_description {
     char hash[16];         /* sha384; aead */
     char server_name[256]; /* that the client asked for */
     char peer_subject[TLS_TEXT_BYTES], peer_issuer[TLS_TEXT_BYTES];
-    char peer_validity[64]; /* 2026-01-01T00:00:00Z - 2027-01-01T00:00:00Z */
+    char peer_validity[64]; /* as struct tls_certificate has it */
     bool has_peer_certificate;
 };
 

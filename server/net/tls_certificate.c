@@ -232,6 +232,13 @@ static void describe_validity(const X509 *certificate, char *to, size_t size)
     snprintf(to, size, "%.28s - %.28s", texts[0], texts[1]);
 }
 
+void tls_certificate_read(const X509 *certificate, struct tls_certificate *to)
+{
+    put_text(to->subject, sizeof to->subject, X509_get_subject_name(certificate));
+    put_text(to->issuer, sizeof to->issuer, X509_get_issuer_name(certificate));
+    describe_validity(certificate, to->validity, sizeof to->validity);
+}
+
 void tls_describe(const struct tls *tls, struct tls_description *description)
 {
     const SSL_CIPHER *cipher = SSL_get_current_cipher(tls->ssl);

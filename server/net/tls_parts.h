@@ -19,6 +19,9 @@ void tls_context_unref(struct tls_context *context);
 /* A connection's OpenSSL object, whose app data is to be its struct tls. */
 SSL *tls_context_connection(struct tls_context *context);
 
+/* Writes what CERTIFICATE says, but for the host. */
+void tls_certificate_read(const X509 *certificate, struct tls_certificate *to);
+
 /* The connection of SSL. */
 struct tls {
     SSL *ssl;

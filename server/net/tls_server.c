@@ -308,6 +308,46 @@ int tls_server_days_left(struct tls_server *server)
     return days;
 }
 
+/* --- what is offered ------------------------------------------------------------------------- */
+
+const char *tls_server_version(struct tls_server *server, size_t index)
+{
+    static const char *const names[] = {"tlsv1", "tlsv1.1", "tlsv1.2", "tlsv1.3"};
+    struct tls_context *context = tls_server_context(server);
+    long newest = SSL_CTX_get_max_proto_version(context->ssl);
+    long oldest = SSL_CTX_get_min_proto_version(context->ssl);
+    tls_context_unref(context);
+    return index <= (size_t)(newest - oldest) ? names[newest - TLS1_VERSION - (long)index] : NULL;
+}
+
+const char *tls_server_cipher(struct tls_server *server, size_t index)
+{
+    struct tls_context *context = tls_server_context(server);
+    STACK_OF(SSL_CIPHER) *all = SSL_CTX_get_ciphers(context->ssl);
+    const SSL_CIPHER *cipher = index < (size_t)sk_SSL_CIPHER_num(all)
+                                   ? sk_SSL_CIPHER_value(all, (int)index)
+                                   : NULL;
+    tls_context_unref(context);
+    return cipher != NULL ? SSL_CIPHER_get_name(cipher) : NULL;
+}
+
+bool tls_server_certificate(struct tls_server *server, size_t index,
+                            struct tls_certificate *certificate)
+{
+    struct tls_context *context = tls_server_context(server);
+    bool is_there = index <= context->name_count;
+    *certificate = (struct tls_certificate){0};
+    if (is_there) {
+        const struct named *named = index > 0 ? &context->names[index - 1] : NULL;
+        if (named != NULL)
+            snprintf(certificate->host, sizeof certificate->host, "%s", named->name);
+        tls_certificate_read(SSL_CTX_get0_certificate(named != NULL ? named->ssl : context->ssl),
+                             certificate);
+    }
+    tls_context_unref(context);
+    return is_there;
+}
+
 /* --- names ----------------------------------------------------------------------------------- */
 
 SSL *tls_context_connection(struct tls_context *context)

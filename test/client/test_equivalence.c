@@ -239,6 +239,130 @@ static void unknown_queue_type_closes_channel_406(void **state)
                    "\"unsupported queue type 'modern'\"");
 }
 
+static amqp_table_t typed(const char *type, amqp_table_entry_t entry)
+{
+    static amqp_table_entry_t entries[2];
+    entries[0] = table_string("x-queue-type", type);
+    entries[1] = entry;
+    return (amqp_table_t){2, entries};
+}
+
+static void arguments_of_another_queue_type_close_channel_406(void **state)
+{
+    struct channel *ch = *state;
+    const struct {
+        const char *type;
+        amqp_table_entry_t entry;
+    } cases[] = {
+        {"classic", table_string("x-dead-letter-strategy", "at-least-once")},
+        {"classic", table_int("x-max-in-memory-length", -1)},
+        {"classic", table_int("x-quorum-initial-group-size", 1)},
+        {"classic", table_string("x-max-age", "1D")},
+        {"quorum", table_int("x-max-priority", 5)},
+        {"quorum", table_string("x-queue-mode", "lazy")},
+        {"quorum", table_int("x-queue-version", 2)},
+        {"quorum", table_string("x-queue-master-locator", "client-local")},
+        {"quorum", table_int("x-stream-max-segment-size-bytes", 100)},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *queue = queue_name();
+        send_queue_declare(ch, .queue = str(queue), .durable = 1,
+                           .arguments = typed(cases[i].type, cases[i].entry));
+        expect_channel_close(ch, AMQP_PRECONDITION_FAILED,
+                             "PRECONDITION_FAILED - invalid arg '%.*s' for queue '%s' in vhost '/' "
+                             "of queue type rabbit_%s_queue",
+                             (int)cases[i].entry.key.len, (const char *)cases[i].entry.key.bytes,
+                             queue, cases[i].type);
+        ch = channel_open(ch->client);
+    }
+}
+
+static void quorum_queues_refuse_bad_values_406(void **state)
+{
+    struct channel *ch = *state;
+    const struct {
+        amqp_table_entry_t entry;
+        const char *reason;
+    } cases[] = {
+        {table_string("x-dead-letter-strategy", "often"), "invalid_dlx_strategy"},
+        {table_int("x-max-in-memory-length", -1), "{value_negative,-1}"},
+        {table_int("x-quorum-initial-group-size", 0), "{value_zero,0}"},
+        {table_string("x-queue-leader-locator", "here"), "invalid_queue_locator_arg"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *queue = queue_name();
+        send_queue_declare(ch, .queue = str(queue), .durable = 1,
+                           .arguments = typed("quorum", cases[i].entry));
+        expect_channel_close(ch, AMQP_PRECONDITION_FAILED,
+                             "PRECONDITION_FAILED - invalid arg '%.*s' for queue '%s' in vhost '/':"
+                             " %s",
+                             (int)cases[i].entry.key.len, (const char *)cases[i].entry.key.bytes,
+                             queue, cases[i].reason);
+        ch = channel_open(ch->client);
+    }
+}
+
+static void unsupported_queue_version_closes_channel_406(void **state)
+{
+    expect_invalid(*state, table_int("x-queue-version", 3), "x-queue-version",
+                   "\"unsupported queue version '3'\"");
+}
+
+static void quorum_queues_are_durable_shared_and_lasting_406(void **state)
+{
+    struct channel *ch = *state;
+    const amqp_table_t quorum = TABLE(table_string("x-queue-type", "quorum"));
+    const struct {
+        amqp_boolean_t durable, exclusive, auto_delete;
+        const char *property;
+    } cases[] = {
+        {0, 0, 0, "non-durable"},
+        {1, 1, 0, "exclusive-owner"},
+        {1, 0, 1, "auto-delete"},
+        {0, 1, 0, "exclusive-owner"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *queue = queue_name();
+        send_queue_declare(ch, .queue = str(queue), .durable = cases[i].durable,
+                           .exclusive = cases[i].exclusive, .auto_delete = cases[i].auto_delete,
+                           .arguments = quorum);
+        expect_channel_close(ch, AMQP_PRECONDITION_FAILED,
+                             "PRECONDITION_FAILED - invalid property '%s' for queue '%s' in vhost "
+                             "'/'",
+                             cases[i].property, queue);
+        ch = channel_open(ch->client);
+    }
+}
+
+static void quorum_queues_are_not_named_by_the_broker_406(void **state)
+{
+    send_queue_declare((struct channel *)*state, .durable = 1,
+                       .arguments = TABLE(table_string("x-queue-type", "quorum")));
+    expect_channel_close(*state, AMQP_PRECONDITION_FAILED,
+                         "PRECONDITION_FAILED - Cannot declare a server-named queue for type "
+                         "rabbit_quorum_queue");
+}
+
+static void classic_and_quorum_queues_are_not_the_same_406(void **state)
+{
+    struct channel *ch = *state;
+    const char *queue = queue_name();
+
+    queue_declare(ch, .queue = str(queue), .durable = 1,
+                  .arguments = TABLE(table_string("x-queue-type", "quorum")));
+    queue_declare(ch, .queue = str(queue), .durable = 1,
+                  .arguments = TABLE(table_string("x-queue-type", "quorum")));
+    send_queue_declare(ch, .queue = str(queue), .durable = 1,
+                       .arguments = TABLE(table_string("x-queue-type", "classic")));
+    expect_channel_close(ch, AMQP_PRECONDITION_FAILED,
+                         "PRECONDITION_FAILED - inequivalent arg 'x-queue-type' for queue '%s' in "
+                         "vhost '/': received 'classic' but current is 'quorum'",
+                         queue);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +388,12 @@ int main(void)
         behaviour(dead_letter_key_without_exchange_closes_channel_406),
         behaviour(single_active_consumer_must_be_boolean_406),
         behaviour(unknown_queue_type_closes_channel_406),
+        behaviour(arguments_of_another_queue_type_close_channel_406),
+        behaviour(quorum_queues_refuse_bad_values_406),
+        behaviour(unsupported_queue_version_closes_channel_406),
+        behaviour(quorum_queues_are_durable_shared_and_lasting_406),
+        behaviour(quorum_queues_are_not_named_by_the_broker_406),
+        behaviour(classic_and_quorum_queues_are_not_the_same_406),
     };
     return cmocka_run_group_tests_name("equivalence", tests, NULL, NULL);
 }

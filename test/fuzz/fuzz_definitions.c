@@ -46,7 +46,7 @@ static json_t *export(const struct engine *engine)
 }
 
 /* Applies DOCUMENT; false when it was refused. */
-static bool import(struct engine *engine, const json_t *document)
+static bool import(struct engine *engine, json_t *document)
 {
     struct definitions_result result;
     definitions_import(engine, NULL, document, &result);

@@ -189,7 +189,34 @@ def bad_gets_and_publishes_are_refused():
     expect(400, ANY, "POST", where, whole | {"payload_encoding": "utf-16"})
     expect(400, bad(f"404 NOT_FOUND - no exchange 'nothing' in vhost '{v}'"), "POST",
            f"exchanges/{v}/nothing/publish", whole)
+    expect(201, "", "PUT", f"exchanges/{v}/inner", {"type": "fanout", "internal": True})
+    expect(400, bad("403 ACCESS_REFUSED - cannot publish to internal exchange 'inner' in vhost "
+                    f"'{v}'"), "POST", f"exchanges/{v}/inner/publish", whole)
     assert get(v, "q") == []
+    management.delete(f"vhosts/{v}")
+
+
+def publishing_and_getting_need_permissions():
+    v, user = vhost_with("q"), unique("user")
+    message = {"properties": {}, "routing_key": "q", "payload": "x", "payload_encoding": "string"}
+    some = {"count": 1, "ackmode": "ack_requeue_true", "encoding": "auto"}
+    management.put_user(user, "x", "management")
+    management.permit(v, user, ".*", "", "")
+    login = {"user": user, "password": "x"}
+    refused = expect(400, ANY, "POST", f"exchanges/{v}/amq.fanout/publish", message, **login)
+    assert refused["reason"].startswith("403 ACCESS_REFUSED - "), refused
+    refused = expect(401, ANY, "POST", f"queues/{v}/q/get", some, **login)
+    assert refused["error"] == "not_authorised", refused
+    assert refused["reason"].startswith("ACCESS_REFUSED - "), refused
+    management.delete(f"users/{user}")
+    management.delete(f"vhosts/{v}")
+
+
+def less_than_no_messages_are_all():
+    v = vhost_with("q")
+    for number in range(3):
+        publish(v, "q", str(number))
+    assert [one["payload"] for one in get(v, "q", -1)] == ["0", "1", "2"]
     management.delete(f"vhosts/{v}")
 
 
@@ -305,6 +332,26 @@ def a_users_connections_are_closed_together():
     management.delete("users/several")
 
 
+def single_active_consumers_are_shown():
+    q = unique("q")
+    expect(201, "", "PUT", f"queues/%2F/{q}", {"arguments": {"x-single-active-consumer": True}})
+    channel = client.with_channel()
+    for tag in ("first", "second"):
+        channel.call("basic.consume", queue=q, consumer_tag=tag)
+
+    def shows(tag, consumers):
+        row = expect(200, ANY, "GET", f"queues/%2F/{q}")
+        seen = {(c["consumer_tag"], c["active"], c["activity_status"]) for c in row["consumer_details"]}
+        return row.get("single_active_consumer_tag", "missing") == tag and seen == consumers
+
+    eventually(lambda: shows("first", {("first", True, "single_active"), ("second", False, "waiting")}))
+    channel.call("basic.cancel", consumer_tag="first")
+    eventually(lambda: shows("second", {("second", True, "single_active")}))
+    channel.call("basic.cancel", consumer_tag="second")
+    eventually(lambda: shows(None, set()))
+    expect(204, "", "DELETE", f"queues/%2F/{q}")
+
+
 def what_only_some_queues_have_is_shown():
     q = unique("q")
     expect(201, "", "PUT", f"queues/%2F/{q}", {})
@@ -375,6 +422,8 @@ TESTS = [
     messages_are_published_and_got_as_they_were,
     messages_come_back_to_their_places,
     bad_gets_and_publishes_are_refused,
+    publishing_and_getting_need_permissions,
+    less_than_no_messages_are_all,
     a_purge_takes_what_is_ready,
     lists_come_in_pages,
     bad_pages_are_refused,
@@ -382,6 +431,7 @@ TESTS = [
     lists_of_what_is_not_there,
     connections_are_closed_with_a_reason,
     a_users_connections_are_closed_together,
+    single_active_consumers_are_shown,
     what_only_some_queues_have_is_shown,
     details_show_who_publishes_and_who_takes,
 ]

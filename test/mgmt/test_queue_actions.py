@@ -179,6 +179,111 @@ def messages_that_a_restart_left_on_disk_are_waited_for():
     expect(204, "", "DELETE", path)
 
 
+def browse(queue, query="", status=200, **more):
+    return expect(status, ANY, "GET", f"queues/%2F/{queue}/messages{query}", **more)
+
+
+def looking_at_messages_changes_nothing():
+    path = declare("looked")
+    fill("looked", octets(numbers(1, 30)))
+    for _ in range(2):
+        seen = browse("looked", "?count=3&offset=1")
+        assert bodies_of(seen) == numbers(2, 4)
+        assert [message["message_count"] for message in seen] == [28, 27, 26]
+        assert not any(message["redelivered"] for message in seen)
+    assert bodies_of(browse("looked")) == numbers(1, 20)
+    assert browse("looked", "?count=0") == [] and browse("looked", "?offset=30") == []
+    assert browse("looked", "?offset=30&count=7") == []
+    first = browse("looked", "?count=1&encoding=base64&truncate=1&offset=11")[0]
+    assert (first["payload"], first["payload_encoding"], first["payload_bytes"]) == \
+        ("MQ==", "base64", 2), first
+    assert first["properties"] == {"delivery_mode": 2} and first["routing_key"] == "looked"
+    same = {"count": 1, "ackmode": "ack_requeue_true", "encoding": "auto"}
+    seen = browse("looked", "?count=1")
+    assert expect(200, ANY, "POST", f"{path}/get", same) == seen
+    channel = amqp()
+    assert channel.get("looked", no_ack=True)[2] == b"1"
+    assert not channel.get("looked", no_ack=True)[0].args["redelivered"]
+    expect(204, "", "DELETE", path)
+
+
+def a_consumer_is_not_disturbed_by_one_who_looks():
+    path = declare("looked")
+    channel = amqp()
+    channel.call("basic.qos", prefetch_count=2)
+    channel.call("basic.consume", queue="looked", consumer_tag="c")
+    fill("looked", octets(numbers(1, 5)))
+    for body in (b"1", b"2"):
+        assert channel.expect_content("basic.deliver", consumer_tag="c")[2] == body
+    assert bodies_of(browse("looked")) == numbers(3, 5)
+    channel.send("basic.nack", delivery_tag=1, requeue=True)
+    channel.expect_content("basic.deliver", consumer_tag="c", redelivered=True)
+    assert bodies_of(browse("looked")) == numbers(3, 5)
+    channel.close()
+    seen = browse("looked")
+    assert bodies_of(seen) == numbers(1, 5)
+    assert [message["redelivered"] for message in seen] == [True, True, False, False, False]
+    expect(204, "", "DELETE", path)
+
+
+def messages_on_disk_are_looked_at():
+    path = declare("cold")
+    count = 3000
+    fill("cold", octets(numbers(1, count)))
+    for _ in range(2):
+        BROKER.restart()
+        seen = browse("cold", f"?count=10&offset={count - 15}")
+        assert bodies_of(seen) == numbers(count - 14, count - 5)
+        assert not any(message["redelivered"] for message in seen)
+        assert bodies_of(browse("cold", f"?count={count + 1}")) == numbers(1, count)
+    assert bodies_of(get("cold", count, "ack_requeue_false")) == numbers(1, count)
+    expect(204, "", "DELETE", path)
+
+
+def messages_with_priorities_are_looked_at_in_the_order_of_delivery():
+    path = "queues/%2F/ranked"
+    expect(201, "", "PUT", path, {"durable": True, "arguments": {"x-max-priority": 9}})
+    channel = amqp(confirms=True)
+    for number in range(60):
+        properties = b"\x18\x00\x02" + bytes([number % 3])  # delivery-mode 2, priority
+        channel.publish(str(number).encode(), routing_key="ranked", properties=properties)
+        channel.expect("basic.ack")
+    channel.close()
+    wanted = [str(number) for rank in (2, 1, 0) for number in range(rank, 60, 3)]
+    for restarted in (False, True):
+        if restarted:
+            BROKER.restart()
+        seen = browse("ranked", "?count=60")
+        assert bodies_of(seen) == wanted
+        assert restarted or not any(message["redelivered"] for message in seen)
+        assert bodies_of(browse("ranked", "?count=9&offset=15")) == wanted[15:24]
+    assert bodies_of(get("ranked", 60, "ack_requeue_false")) == wanted
+    expect(204, "", "DELETE", path)
+
+
+def looking_needs_a_queue_and_leave_to_read_it():
+    path = declare("mine")
+    for where in ("%2F/nothing", "nowhere/mine"):
+        expect(404, NOT_FOUND, "GET", f"queues/{where}/messages")
+    for query, why in (("count=-1", "count is no number from 0 to 10000"),
+                       ("count=many", "count is no number from 0 to 10000"),
+                       ("count=", "count is no number from 0 to 10000"),
+                       ("offset=1000000", "offset is no number from 0 to 100000"),
+                       ("truncate=99999999999999999999",
+                        "truncate is no number from 0 to 9223372036854775807"),
+                       ("encoding=hex", "Unsupported encoding. Please use auto or base64.")):
+        expect(400, bad(why), "GET", f"{path}/messages?{query}")
+    management.put_user("looker", "x", "management")
+    management.permit("/", "looker", ".*", ".*", "")
+    browse("mine", status=401, user="looker", password="x")
+    management.permit("/", "looker", "", "", "mine")
+    assert browse("mine", user="looker", password="x") == []
+    owner = amqp()
+    browse(owner.queue(), status=400)  # exclusive to somebody
+    management.delete("users/looker")
+    expect(204, "", "DELETE", path)
+
+
 # --- moving
 
 
@@ -285,6 +390,11 @@ TESTS = [
     pausing_needs_a_queue_and_leave_to_configure_it,
     messages_are_got_in_order_and_marked_when_they_come_back,
     messages_that_a_restart_left_on_disk_are_waited_for,
+    looking_at_messages_changes_nothing,
+    a_consumer_is_not_disturbed_by_one_who_looks,
+    messages_on_disk_are_looked_at,
+    messages_with_priorities_are_looked_at_in_the_order_of_delivery,
+    looking_needs_a_queue_and_leave_to_read_it,
     messages_are_moved_in_order,
     bad_moves_are_refused,
     a_backlog_on_disk_is_moved,

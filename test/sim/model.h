@@ -58,7 +58,16 @@ struct m_queue {
     size_t ready_count, ready_capacity;
     uint64_t next_position;
     uint32_t unacked;
+    uint32_t
+        active_uid; /* of the consumer whose turn it is, with single_active; 0: there is none */
 };
+
+/* What each queue is declared with. */
+struct m_features {
+    bool single_active;
+    int max_length, delivery_limit; /* 0: none */
+};
+extern const struct m_features model_features[QUEUES];
 
 struct m_exchange {
     bool alive, durable, auto_delete, internal;
@@ -184,10 +193,11 @@ struct model {
     uint64_t stored_lsn;          /* of the last */
     struct m_channel *committing; /* its settlements happen when the commit is stored or answered */
     uint64_t commit_lsn, commit_order; /* of this step's commit, as the store was told; or 0 */
-    uint64_t topology_lsn;             /* of the last record about the topology */
-    uint64_t durable_lsn;              /* what the engine was told */
-    int following;  /* session whose operation happens though its replies wait, or NONE */
-    bool releasing; /* the operation waits until its session is released */
+    bool drops_late;       /* a commit: what was delivered at once was no more when others came */
+    uint64_t topology_lsn; /* of the last record about the topology */
+    uint64_t durable_lsn;  /* what the engine was told */
+    int following;         /* session whose operation happens though its replies wait, or NONE */
+    bool releasing;        /* the operation waits until its session is released */
     struct m_image image;
     struct counters counters;
     uint64_t deliveries, confirms, returns, errors, deepest, clogs, commits; /* for the summary */
@@ -243,6 +253,10 @@ void state_route(const struct model *model, const struct m_message *message, boo
 void state_publish(struct model *model, int session, uint16_t channel,
                    const struct m_message *message);
 void state_put_back(struct m_queue *queue, const struct m_entry *entry);
+
+/* Drops the first of a queue that holds too many, but for those from KEPT (an id) on; 0: none is
+ * kept. */
+void state_drop(struct model *model, int queue, uint32_t kept);
 void state_remove_first(struct m_queue *queue);
 void state_delete_queue(struct model *model, int queue);
 void state_delete_exchange(struct model *model, int exchange);
@@ -250,6 +264,9 @@ int state_find_binding(const struct model *model, const struct m_binding *bindin
 void state_remove_binding(struct model *model, size_t index);
 uint32_t state_consumers(const struct model *model, int queue);
 void state_cancel(struct model *model, struct m_consumer *consumer);
+
+/* Where only one consumer gets messages and none does: chooses the one whose turn it is. */
+void state_choose_active(struct model *model, int queue);
 
 /* Settles the INDEXth unacked of CHANNEL and takes it out. */
 void state_settle(struct model *model, struct m_channel *channel, size_t index, bool acked,

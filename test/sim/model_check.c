@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* --- what clients saw ------------------------------------------------------------------------ */
 
@@ -30,7 +31,9 @@ bool consumer_may_get(const struct model *model, int session, uint16_t number, i
     const struct m_session *s = &model->sessions[session];
     const struct m_channel *channel = &s->channels[number];
     const struct m_consumer *consumer = &channel->consumers[tag];
-    if (!consumer->alive || s->clogged)
+    if (!consumer->alive || s->clogged ||
+        (model_features[consumer->queue].single_active &&
+         model->queues[consumer->queue].active_uid != consumer->uid))
         return false;
     return consumer->no_ack ||
            ((consumer->prefetch == 0 || consumer->unacked < consumer->prefetch) &&
@@ -86,6 +89,9 @@ static void check_delivery(struct model *model, int session, const struct seen *
     if (find_eligible(model, consumer->queue, consumer->priority, &other))
         model_complain(model, "delivery past session %d channel %u %s, whose priority is higher",
                        other.session, other.channel, tag_name(other.tag));
+    if (model->drops_late)
+        state_drop(model, consumer->queue,
+                   (uint32_t)strtoul((const char *)message_body(seen->message), NULL, 10));
     struct m_entry entry = queue->ready[0];
     state_remove_first(queue);
     check_message(model, &entry.message, seen->message);
@@ -264,6 +270,9 @@ void check_seen(struct model *model)
     }
     if (model->commit_lsn != 0)
         settle_commit(model);
+    for (int q = 0; q < QUEUES && model->drops_late; q++)
+        state_drop(model, q, 0);
+    model->drops_late = false;
     for (size_t i = 0; i < model->expected_count; i++)
         if (!model->expected[i].seen)
             model_complain(model, "session %d channel %u did not see %s",

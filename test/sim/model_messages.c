@@ -249,7 +249,8 @@ void op_consume(struct place *p)
                                   .priority = (int)below(model, 4) / 2 - one_in(model, 4)};
     bool nowait = one_in(model, 4);
     uint16_t code = queue_error(p, q);
-    bool in_use = consumer.exclusive && state_consumers(model, q) > 0;
+    bool in_use = consumer.exclusive &&
+                  (state_consumers(model, q) > 0 || model_features[q].single_active);
     for (int s = 0; s < SESSIONS; s++)
         for (int c = 1; c <= CHANNELS; c++)
             for (int i = 0; i < TAGS; i++) {
@@ -267,6 +268,7 @@ void op_consume(struct place *p)
         consumer.prefetch = consumer.no_ack ? 0 : p->channel->prefetch;
         consumer.announced = nowait;
         p->channel->consumers[t] = consumer;
+        state_choose_active(model, q);
         if (!nowait)
             expect(p, METHOD_BASIC_CONSUME_OK)->tag = t;
     }

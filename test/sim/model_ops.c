@@ -87,6 +87,7 @@ static void op_commit(struct place *p)
             return;
         channel_error(p, REPLY_PRECONDITION_FAILED);
     } else {
+        model->drops_late = true;
         for (size_t i = 0; i < p->channel->tx_count; i++)
             state_publish(model, p->session, p->number, &p->channel->tx_publishes[i]);
         p->channel->tx_count = 0;

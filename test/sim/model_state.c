@@ -9,6 +9,13 @@ const char *const model_keys[KEYS] = {
     "#", "*", "a.#", "*.b", "#.b.#", "a.*.c", "*.#.*", "#.#"};
 const char *const model_kinds[4] = {"direct", "fanout", "topic", "headers"};
 
+const struct m_features model_features[QUEUES] = {
+    [2] = {.single_active = true},
+    [3] = {.max_length = 3},
+    [4] = {.delivery_limit = 1},
+    [5] = {.single_active = true, .max_length = 2, .delivery_limit = 2},
+};
+
 const struct m_header model_headers[HEADERS][3] = {
     {{NULL, 0}},  {{"h1", 1}}, {{"h1", 1}, {"h2", 2}}, {{"h2", 2}}, {{"h1", 5}},
     {{"x-h", 1}}, {{NULL, 0}},
@@ -162,6 +169,16 @@ void state_remove_first(struct m_queue *queue)
     memmove(queue->ready, queue->ready + 1, queue->ready_count * sizeof *queue->ready);
 }
 
+void state_drop(struct model *model, int index, uint32_t kept)
+{
+    struct m_queue *queue = &model->queues[index];
+    size_t most = (size_t)model_features[index].max_length;
+    while (most > 0 && queue->ready_count > most && queue->ready[0].message.id != kept) {
+        state_remove_first(queue);
+        model->counters.messages_overflow_dropped++;
+    }
+}
+
 void state_publish(struct model *model, int session, uint16_t channel,
                    const struct m_message *message)
 {
@@ -176,6 +193,8 @@ void state_publish(struct model *model, int session, uint16_t channel,
         struct m_queue *queue = &model->queues[q];
         uint64_t position = ++queue->next_position;
         state_put_back(queue, &(struct m_entry){.message = *message, .position = position});
+        if (!model->drops_late)
+            state_drop(model, q, 0);
         if (message->persistent && queue->durable) {
             stored.targets[q] = is_stored = true;
             stored.positions[q] = position;
@@ -212,26 +231,53 @@ uint32_t state_consumers(const struct model *model, int queue)
     return count;
 }
 
-/* Ends the consumers of a queue, in the order of their beginning, and expects that they are told.
- */
+void state_choose_active(struct model *model, int queue)
+{
+    const struct m_consumer *next = NULL;
+    if (!model_features[queue].single_active)
+        return;
+    for (int s = 0; s < SESSIONS; s++)
+        for (int c = 1; c <= CHANNELS; c++)
+            for (int t = 0; t < TAGS; t++) {
+                const struct m_consumer *consumer = &model->sessions[s].channels[c].consumers[t];
+                if (!consumer->alive || consumer->queue != queue)
+                    continue;
+                if (consumer->uid == model->queues[queue].active_uid)
+                    return;
+                if (next == NULL || consumer->priority > next->priority ||
+                    (consumer->priority == next->priority && consumer->uid < next->uid))
+                    next = consumer;
+            }
+    model->queues[queue].active_uid = next == NULL ? 0 : next->uid;
+}
+
+/* Is A told before B that its queue is gone? */
+static bool ends_before(const struct m_consumer *a, const struct m_consumer *b)
+{
+    if (model_features[a->queue].single_active && a->priority != b->priority)
+        return a->priority > b->priority;
+    return a->uid < b->uid;
+}
+
+/* Ends the consumers of a queue, in the order of their beginning or of their turns, and expects
+ * that they are told. */
 static void end_consumers(struct model *model, int queue)
 {
-    for (uint32_t ended = 0;;) {
+    for (;;) {
         struct m_consumer *first = NULL;
         struct m_expected where = {0};
         for (int s = 0; s < SESSIONS; s++)
             for (uint16_t c = 1; c <= CHANNELS; c++)
                 for (int t = 0; t < TAGS; t++) {
                     struct m_consumer *consumer = &model->sessions[s].channels[c].consumers[t];
-                    if (!consumer->alive || consumer->queue != queue || consumer->uid <= ended ||
-                        (first != NULL && first->uid < consumer->uid))
+                    if (!consumer->alive || consumer->queue != queue ||
+                        (first != NULL && ends_before(first, consumer)))
                         continue;
                     first = consumer;
                     where = (struct m_expected){.session = s, .channel = c, .tag = t};
                 }
         if (first == NULL)
             return;
-        ended = first->uid;
         first->alive = false;
         model_expect(model, where.session, where.channel, METHOD_BASIC_CANCEL)->tag = where.tag;
     }
@@ -253,6 +299,7 @@ void state_delete_queue(struct model *model, int index)
     model->counters.queues_deleted++;
     queue->ready_count = 0;
     queue->unacked = 0;
+    queue->active_uid = 0;
 }
 
 /* --- exchanges and bindings ------------------------------------------------------------------ */
@@ -335,8 +382,12 @@ void state_settle(struct model *model, struct m_channel *channel, size_t index, 
     } else {
         model->counters.messages_requeued++;
         unacked.entry.count++;
-        if (is_there)
+        int limit = model_features[unacked.queue].delivery_limit;
+        if (is_there && (limit == 0 || unacked.entry.count <= (uint32_t)limit)) {
             state_put_back(queue, &unacked.entry);
+            if (!model->drops_late)
+                state_drop(model, unacked.queue, 0);
+        }
     }
     if (unacked.consumer_uid == 0)
         return;
@@ -367,6 +418,7 @@ void state_apply_held(struct model *model, struct m_channel *channel)
 void state_cancel(struct model *model, struct m_consumer *consumer)
 {
     consumer->alive = false;
+    state_choose_active(model, consumer->queue);
     if (model->queues[consumer->queue].auto_delete && state_consumers(model, consumer->queue) == 0)
         state_delete_queue(model, consumer->queue);
 }

@@ -42,8 +42,20 @@ static void declare_in_model(struct place *p, int index, const struct method_que
     ok->consumers = state_consumers(model, index);
 }
 
+static void put_features(struct buf *table, int queue)
+{
+    const struct m_features *features = &model_features[queue];
+    if (features->single_active)
+        table_put_bool(table, "x-single-active-consumer", true);
+    if (features->max_length > 0)
+        table_put_int(table, "x-max-length", features->max_length);
+    if (features->delivery_limit > 0)
+        table_put_int(table, "x-delivery-limit", features->delivery_limit);
+}
+
 void op_declare_queue(struct place *p)
 {
+    struct buf table = {0};
     struct model *model = p->model;
     int q = (int)below(model, QUEUES);
     const struct m_queue *queue = &model->queues[q];
@@ -57,8 +69,11 @@ void op_declare_queue(struct place *p)
         wanted.exclusive = queue->owner != NONE;
         wanted.auto_delete = queue->auto_delete;
     }
+    put_features(&table, q);
+    wanted.arguments = buf_slice(&table);
     declare_in_model(p, q, &wanted);
     send(p, &(struct method){.id = METHOD_QUEUE_DECLARE, .queue_declare = wanted});
+    buf_fini(&table);
 }
 
 void op_purge(struct place *p)

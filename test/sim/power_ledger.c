@@ -72,7 +72,7 @@ static struct element message_element(uint64_t queue, uint64_t position, uint32_
                             .count = count,
                             .queue = queue,
                             .position = position,
-                            .content = hash_slice(flags, image)};
+                            .content = mix(hash_slice(flags, image), message_time_ms(message))};
 }
 
 static struct element definition_element(const struct definition *definition)
@@ -173,6 +173,12 @@ void image_print(const struct image *image)
 
 /* --- an engine's ------------------------------------------------------------------------------ */
 
+static bool may_expire(const struct message *message)
+{
+    uint64_t ms;
+    return message_time_ms(message) != 0 && message_expiration(message, &ms);
+}
+
 static bool see_messages(struct image *image, struct queue *queue, struct keeper *keeper)
 {
     uint64_t seen = 0, before = 0;
@@ -186,6 +192,7 @@ static bool see_messages(struct image *image, struct queue *queue, struct keeper
         for (uint32_t i = 0; i < answer.count; i++) {
             const struct store_fetched *entry = &answer.entries[i];
             good &= entry->position > before && entry->position < answer.next;
+            good &= !may_expire(entry->message) || (queue->clock != NULL && queue->clock->is_on);
             before = entry->position;
             add(image,
                 message_element(queue->id, entry->position, entry->delivery_count, entry->message));

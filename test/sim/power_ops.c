@@ -84,17 +84,44 @@ static bool is_durable(const char *queue)
     return strcmp(queue, queues[TRANSIENT_QUEUE]) != 0;
 }
 
+/* What dies in queue 0, where nothing stays long, goes to queue 1; in queues 2 and 3, which is
+ * short and patient with consumers once, to whatever exchange 0 is bound to, which may be the same.
+ */
+static void put_arguments(struct buf *arguments, uint32_t queue)
+{
+    if (queue == 0) {
+        table_put_int(arguments, "x-message-ttl", 40);
+        table_put_longstr(arguments, "x-dead-letter-exchange", SLICE_EMPTY);
+        table_put_longstr(arguments, "x-dead-letter-routing-key", S(queues[1]));
+    } else if (queue == 2) {
+        table_put_longstr(arguments, "x-dead-letter-exchange", S(exchanges[0]));
+    } else if (queue == 3) {
+        table_put_int(arguments, "x-max-length", 6);
+        table_put_int(arguments, "x-delivery-limit", 1);
+        table_put_longstr(arguments, "x-dead-letter-exchange", S(exchanges[0]));
+    }
+}
+
+static void declare_queue(struct power *power, uint32_t queue, bool reply)
+{
+    struct buf arguments = {0};
+    put_arguments(&arguments, queue);
+    change(power,
+           &(struct method){.id = METHOD_QUEUE_DECLARE,
+                            .queue_declare = {.queue = S(queues[queue]),
+                                              .durable = is_durable(queues[queue]),
+                                              .nowait = !reply,
+                                              .arguments = buf_slice(&arguments)}},
+           reply, is_durable(queues[queue]));
+    buf_fini(&arguments);
+}
+
 static void declare(struct power *power)
 {
     uint32_t q = below(power, POWER_QUEUES), x = below(power, POWER_EXCHANGES);
     bool reply = wants_reply(power);
     if (below(power, 2) == 0)
-        change(power,
-               &(struct method){.id = METHOD_QUEUE_DECLARE,
-                                .queue_declare = {.queue = S(queues[q]),
-                                                  .durable = is_durable(queues[q]),
-                                                  .nowait = !reply}},
-               reply, is_durable(queues[q]));
+        declare_queue(power, q, reply);
     else
         change(power,
                &(struct method){.id = METHOD_EXCHANGE_DECLARE,
@@ -212,6 +239,12 @@ static struct message *new_message(struct power *power, const char *exchange, co
         properties.flags = PROPERTY_MESSAGE_ID;
         properties.message_id = S("an id");
     }
+    char expiration[16];
+    if (below(power, 4) == 0) {
+        (void)snprintf(expiration, sizeof expiration, "%u", below(power, 100) + 1);
+        properties.flags |= PROPERTY_EXPIRATION;
+        properties.expiration = S(expiration);
+    }
     uint32_t size = some_size(power);
     uint64_t text = ++power->bodies;
     properties_encode(&properties, &encoded);
@@ -224,6 +257,7 @@ static struct message *new_message(struct power *power, const char *exchange, co
     }
     message_seal(message);
     message->flags = below(power, 5) == 0 ? 0 : MESSAGE_PERSISTENT;
+    message->flags |= properties.flags & PROPERTY_EXPIRATION ? MESSAGE_INSPECT : 0;
     return message;
 }
 
@@ -242,6 +276,16 @@ static void publish_on(struct power *power, uint16_t channel)
                                                           .publish = {.message = message}});
 }
 
+/* Does the confirm of what was published last wait for the store? That was told of the message
+ * first, and then perhaps of what followed from it. */
+static bool waits_for_store(const struct confirms *confirms)
+{
+    if (confirms->count == 0)
+        return false;
+    uint32_t last = (confirms->head + confirms->count - 1) & (confirms->capacity - 1);
+    return confirms->pending[last].sequence == confirms->published;
+}
+
 static void note_published(struct power *power, size_t events)
 {
     if (power->published_count == power->published_capacity) {
@@ -254,14 +298,14 @@ static void note_published(struct power *power, size_t events)
 
 static void publish(struct power *power)
 {
+    const struct confirms *confirms =
+        &session_channel(power->client->session, CONFIRM_CHANNEL)->confirms;
     size_t before = power->ledger->event_count;
-    uint64_t published =
-        session_channel(power->client->session, CONFIRM_CHANNEL)->confirms.published;
+    uint64_t published = confirms->published;
     publish_on(power, CONFIRM_CHANNEL);
-    if (session_channel(power->client->session, CONFIRM_CHANNEL)->confirms.published == published)
+    if (confirms->published == published)
         return;
-    size_t after = power->ledger->event_count;
-    note_published(power, after > before ? after - 1 : 0);
+    note_published(power, waits_for_store(confirms) ? before : 0);
 }
 
 #define HELD_TICKS_MAX 16
@@ -374,6 +418,7 @@ void power_step(struct power *power)
             return;
         power_look(power);
     }
+    power->harness.now_ms += below(power, 10);
     harness_tick(&power->harness);
     power_look(power);
 }

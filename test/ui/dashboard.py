@@ -2,6 +2,7 @@
 """What the dashboard's tests share: the browser, the API beside it, and steps that people take."""
 import atexit
 import base64
+import hashlib
 import json
 import os
 import subprocess
@@ -79,6 +80,20 @@ class Site:
             self.server.stdout.close()
 
 
+def trusted_key():
+    """What has Chromium, which knows no authority but the system's, take the broker's certificate:
+    the hash of its key."""
+    path = os.path.join(os.environ["AMQP_FOLDER"], "certificates", "server.pem")
+    if not os.path.exists(path):
+        return []
+    key = subprocess.run(["openssl", "x509", "-in", path, "-pubkey", "-noout"],
+                         capture_output=True, check=True).stdout
+    der = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "der"], input=key,
+                         capture_output=True, check=True).stdout
+    digest = base64.b64encode(hashlib.sha256(der).digest()).decode()
+    return [f"--ignore-certificate-errors-spki-list={digest}"]
+
+
 class Shared:
     """One browser and one site for all tests of the run."""
     playwright = browser = site = None
@@ -90,7 +105,7 @@ class Shared:
             cls.playwright = sync_playwright().start()
             cls.browser = cls.playwright.chromium.launch(
                 executable_path="/usr/bin/chromium",
-                args=["--no-sandbox", "--disable-dev-shm-usage"])
+                args=["--no-sandbox", "--disable-dev-shm-usage", *trusted_key()])
 
     @classmethod
     def stop(cls):
@@ -107,12 +122,14 @@ atexit.register(Shared.stop)
 class DashboardTest(unittest.TestCase):
     """A test with a page of its own; what a page must never do is checked after each."""
     width, height, theme = 1280, 900, "light"
+    address = None # of the site; or of another that shows the same
 
     @classmethod
     def setUpClass(cls):
         Shared.start()
 
     def setUp(self):
+        self.address = self.address or Shared.site.address
         self.addresses = set()
         self.complaints = []
         self.page = self.new_page()
@@ -127,18 +144,18 @@ class DashboardTest(unittest.TestCase):
         page.on("request", lambda it: self.addresses.add(it.url))
         page.on("pageerror", lambda it: self.complaints.append(f"{it}\n{it.stack}"))
         page.on("console", lambda it: self.complaints.append(it.text)
-                if "Content Security Policy" in it.text else None)
+                if "Content Security Policy" in it.text or "Mixed Content" in it.text else None)
         return page
 
     def tearDown(self):
         self.assertEqual(self.complaints, [])
         elsewhere = {it for it in self.addresses
-                     if not it.startswith((Shared.site.address, "blob:", "data:"))}
+                     if not it.startswith((self.address, "blob:", "data:"))}
         self.assertEqual(elsewhere, set())
 
     def login(self, user="guest", password="guest", page=None):
         page = page or self.page
-        page.goto(Shared.site.address)
+        page.goto(self.address)
         page.get_by_label("User name").fill(user)
         page.get_by_label("Password", exact=True).fill(password)
         page.get_by_role("button", name="Log in").click()
@@ -153,7 +170,7 @@ class DashboardTest(unittest.TestCase):
     def open(self, *segments, tab=None, query="", page=None):
         page = page or self.page
         address = "#/" + "/".join(quoted(it) for it in segments)
-        page.goto(Shared.site.address + address + (f"?tab={tab}" if tab else query))
+        page.goto(self.address + address + (f"?tab={tab}" if tab else query))
         expect(page.locator("#page h1")).to_be_visible()
 
     def dialog(self):

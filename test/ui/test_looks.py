@@ -8,7 +8,7 @@ from dashboard import (ROOT, SHOTS, DashboardTest, Shared, connect, declare, exp
                        must, quoted)
 
 AXE = os.path.join(ROOT, "build", "ui", "node_modules", "axe-core", "axe.min.js")
-WIDTHS = {360: 760, 820: 1100, 1440: 900}
+HEIGHTS = {360: 760, 820: 1100, 1440: 900} # by width
 QUEUE = "orders.shipped with a name that is rather long"
 PAGES = {
     "overview": "overview", "node": "node", "connections": "connections", "channels": "channels",
@@ -24,7 +24,10 @@ PAGES = {
 }
 
 
-class Looks(DashboardTest):
+class Looks:
+    """What there is to be looked at. Each width is a class of its own, so that they can be looked
+    at side by side."""
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -67,37 +70,52 @@ class Looks(DashboardTest):
                 wrong.append(f"{name} {width} {theme}: {it['id']}: {it['help']} {where}")
         return wrong
 
-    def test_every_page_fits_and_is_accessible(self):
+    def look_at_every_page(self, width):
         wrong = []
-        for width, height in WIDTHS.items():
-            for theme in ("light", "dark"):
-                page = self.new_page(viewport={"width": width, "height": height},
-                                     color_scheme=theme)
-                page.goto(Shared.site.address)
-                expect(page.get_by_role("button", name="Log in")).to_be_visible()
-                wrong += self.look(page, "login", width, theme)
-                self.login(page=page)
-                expect(page.locator(".shell")).to_be_visible()
-                for name, address in PAGES.items():
-                    page.goto(f"{Shared.site.address}#/{address}")
-                    expect(page.locator("#page h1")).to_have_count(1)
-                    if name == "queue-messages":
-                        page.get_by_role("button", name="Get messages").click()
-                        page.locator("details.message summary").first.click()
-                    wrong += self.look(page, name, width, theme)
-                for name in ("connections", "channels"):
-                    page.goto(f"{Shared.site.address}#/{name}")
-                    page.locator("td.lead a").first.click()
-                    expect(page.locator(".crumbs a" if width > 560 else "#page h1")
-                           ).to_have_count(1)
-                    wrong += self.look(page, name[:-1], width, theme)
-                page.context.close()
+        for theme in ("light", "dark"):
+            page = self.new_page(viewport={"width": width, "height": HEIGHTS[width]},
+                                 color_scheme=theme)
+            page.goto(Shared.site.address)
+            expect(page.get_by_role("button", name="Log in")).to_be_visible()
+            wrong += self.look(page, "login", width, theme)
+            self.login(page=page)
+            expect(page.locator(".shell")).to_be_visible()
+            for name, address in PAGES.items():
+                page.goto(f"{Shared.site.address}#/{address}")
+                expect(page.locator("#page h1")).to_have_count(1)
+                if name == "queue-messages":
+                    page.get_by_role("button", name="Get messages").click()
+                    page.locator("details.message summary").first.click()
+                wrong += self.look(page, name, width, theme)
+            for name in ("connections", "channels"):
+                page.goto(f"{Shared.site.address}#/{name}")
+                page.locator("td.lead a").first.click()
+                expect(page.locator(".crumbs a" if width > 560 else "#page h1")).to_have_count(1)
+                wrong += self.look(page, name[:-1], width, theme)
+            page.context.close()
         self.assertEqual(wrong, [], "\n".join(wrong))
 
+
+class LooksOnAPhone(Looks, DashboardTest):
+    def test_every_page_fits_and_is_accessible(self):
+        self.look_at_every_page(360)
+
+
+class LooksOnATablet(Looks, DashboardTest):
+    def test_every_page_fits_and_is_accessible(self):
+        self.look_at_every_page(820)
+
+
+class LooksOnADesk(Looks, DashboardTest):
+    def test_every_page_fits_and_is_accessible(self):
+        self.look_at_every_page(1440)
+
+
+class LooksOfDialogs(Looks, DashboardTest):
     def test_dialogs_and_banners_are_accessible(self):
         wrong = []
         for width, theme in ((360, "dark"), (1440, "light"), (1440, "dark")):
-            page = self.new_page(viewport={"width": width, "height": WIDTHS[width]},
+            page = self.new_page(viewport={"width": width, "height": HEIGHTS[width]},
                                  color_scheme=theme)
             page.route("**/api/nodes", with_alarms)
             self.login(page=page)

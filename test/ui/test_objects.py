@@ -192,6 +192,27 @@ class Messages(DashboardTest):
         if broker_can("messages"):
             self.assertFalse(taken[0]["redelivered"])
 
+    def test_a_long_queue_is_browsed_page_by_page(self):
+        if not broker_can("messages"):
+            self.skipTest("this broker cannot show messages without taking them")
+        declare("long", 45)
+        self.enter("queues", "/", "long", tab="messages")
+        self.page.get_by_role("button", name="Get messages").click()
+        messages = self.page.locator("details.message")
+        expect(messages).to_have_count(20)
+        self.page.get_by_role("button", name="Next of 25 more messages").click()
+        expect(messages.first).to_contain_text("#21")
+        self.page.get_by_role("button", name="Next of 5 more messages").click()
+        expect(messages).to_have_count(5)
+        expect(messages.last).to_contain_text("#45")
+        expect(self.page.get_by_role("button", name="Next of")).to_have_count(0)
+        self.page.get_by_label("Skip").fill("50")
+        self.page.get_by_role("button", name="Get messages").click()
+        expect(self.page.get_by_text("No more messages")).to_be_visible()
+        taken = must("POST", "queues", "/", "long", "get", body={
+            "count": 45, "ackmode": "ack_requeue_false", "encoding": "auto"})
+        self.assertEqual([it["redelivered"] for it in taken], [False] * 45)
+
     def test_unroutable_message_is_told(self):
         self.enter("exchanges", "/", "amq.fanout", tab="publish")
         self.page.get_by_role("button", name="Publish message").click()

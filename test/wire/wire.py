@@ -312,3 +312,32 @@ def headers_property(fields):
 
 def user_id_property(user):
     return b"\x00\x10" + shortstr(user)
+
+
+def properties(headers=None, delivery_mode=None, expiration=None):
+    """Encoded properties of these three."""
+    flags, out = 0, b""
+    if headers is not None:
+        flags, out = flags | 1 << 13, out + table(headers)
+    if delivery_mode is not None:
+        flags, out = flags | 1 << 12, out + bytes([delivery_mode])
+    if expiration is not None:
+        flags, out = flags | 1 << 8, out + shortstr(expiration)
+    return struct.pack(">H", flags) + out
+
+
+def read_properties(encoded):
+    """Of received properties, headers, delivery_mode, expiration and timestamp, as far as they are
+    there."""
+    reader, read = Reader(encoded), {}
+    flags = reader.unpack("H")
+    if flags & ~0x3140:
+        raise ValueError(f"there are other properties: {flags:#x}")
+    for bit, name, kind in (13, "headers", "table"), (12, "delivery_mode", None):
+        if flags & 1 << bit:
+            read[name] = getattr(reader, kind)() if kind else reader.unpack("B")
+    if flags & 1 << 8:
+        read["expiration"] = reader.shortstr()
+    if flags & 1 << 6:
+        read["timestamp"] = reader.unpack("Q")
+    return read

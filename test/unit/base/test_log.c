@@ -206,6 +206,48 @@ static void lines_of_several_threads_do_not_mix(void **state)
     assert_int_equal(lines, THREADS * LOG_EVENTS_PER_SECOND / 2);
 }
 
+/* --- what is kept ---------------------------------------------------------------------------- */
+
+static void latest_lines_are_kept_as_they_were_written(void **state)
+{
+    (void)state;
+    struct buf lines = {0};
+    uint64_t before = log_recent(0, &lines);
+    lines.size = 0;
+    log_info("first", LOG_NUM("n", 1));
+    log_warning("second");
+    uint64_t after = log_recent(before, &lines);
+    assert_int_equal(lines.size, after - before);
+    assert_memory_equal(lines.data, logged(), lines.size);
+    assert_int_equal(log_recent(after, &lines), after);
+    assert_int_equal(lines.size, after - before); /* no more than before */
+    buf_fini(&lines);
+}
+
+static void only_whole_lines_are_left_of_what_was_kept(void **state)
+{
+    (void)state;
+    struct buf lines = {0};
+    uint64_t end = 0;
+    for (unsigned i = 0; end < 3 * LOG_RECENT_BYTES; i++) {
+        log_error("filler", LOG_NUM("number", i), LOG_STR("text", "some more of it"));
+        lines.size = 0;
+        end = log_recent(0, &lines);
+    }
+    assert_in_range(lines.size, LOG_RECENT_BYTES - 200, LOG_RECENT_BYTES);
+    assert_memory_equal(lines.data + TIME_CHARS, " error filler number=", 21);
+    assert_int_equal(lines.data[lines.size - 1], '\n');
+    const char *all = logged();
+    assert_memory_equal(lines.data, all + strlen(all) - lines.size, lines.size);
+
+    lines.size = 0;
+    (void)log_recent(end - 10, &lines); /* in the middle of the last line */
+    assert_int_equal(lines.size, 0);
+    (void)log_recent(end + 1, &lines); /* another run's position */
+    assert_true(lines.size > LOG_RECENT_BYTES - 200);
+    buf_fini(&lines);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +262,10 @@ int main(void)
             tear_down),
         cmocka_unit_test_setup_teardown(errors_are_never_limited, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lines_of_several_threads_do_not_mix, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(latest_lines_are_kept_as_they_were_written, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(only_whole_lines_are_left_of_what_was_kept, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,6 +47,11 @@ static uint64_t now_ms(void *context)
     return ((struct harness *)context)->now_ms;
 }
 
+static uint64_t wall_ms(void *context)
+{
+    return HARNESS_WALL_MS + now_ms(context);
+}
+
 /* --- the store ------------------------------------------------------------------------------- */
 
 static void copy_text(char *to, size_t size, struct slice from)
@@ -217,7 +222,7 @@ void client_forget(struct client *client)
 void harness_init(struct harness *harness, uint64_t seed)
 {
     *harness = (struct harness){
-        .env = {harness, now_ms, now_ms, fill_random},
+        .env = {harness, now_ms, wall_ms, fill_random},
         .random = seed,
         .store = {.store = {append, flush, is_full, NULL, NULL}},
         .sink = {emit},

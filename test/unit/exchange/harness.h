@@ -90,6 +90,9 @@ struct harness {
     uint64_t ticks;
 };
 
+/* What the wall clock says when the engine's other clock says 0. */
+#define HARNESS_WALL_MS UINT64_C(1700000000000)
+
 #define S(text) slice_from_string(text)
 
 void harness_init(struct harness *harness, uint64_t seed);

@@ -44,9 +44,10 @@ static struct message *copy_of(struct message *message, uint64_t lsn)
     if (message->body_bytes > 0)
         memcpy(message_body(copy), message_body(message), message->body_bytes);
     message_seal(copy);
-    copy->flags = message->flags;
+    copy->flags = message->flags & MESSAGE_PERSISTENT;
     copy->lsn = lsn;
-    return copy;
+    return message->flags & MESSAGE_TIMED ? message_with_time(copy, message_time_ms(message))
+                                          : copy;
 }
 
 static void add(struct shelf *shelf, const struct shelf_item *item)

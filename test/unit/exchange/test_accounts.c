@@ -4,6 +4,7 @@
 #include "exchange/definition.h"
 #include "exchange/session.h"
 #include "test/unit/exchange/accounts_fixture.h"
+#include "test/unit/exchange/expect.h"
 
 static struct harness harness;
 
@@ -106,6 +107,47 @@ static void deleting_a_user_closes_its_connections_and_takes_its_permissions(voi
     assert_null(permission_find(vhost, S("u")));
     assert_int_equal(access_delete_user(harness.engine, S("nobody")).status, ACCOUNT_NO_USER);
     client_close(mine);
+}
+
+static void there_are_no_more_vhosts_than_the_settings_allow(void **state)
+{
+    (void)state;
+    const struct vhost_metadata metadata = {0};
+    harness.engine->maxima.vhosts = harness.engine->vhosts.count;
+    struct account_result result = access_put_vhost(harness.engine, S("more"), &metadata, S("u"));
+    assert_int_equal(result.status, ACCOUNT_REFUSED);
+    assert_string_equal(result.reason,
+                        harness.engine->maxima.vhosts == 2
+                            ? "cannot create vhost 'more': vhost limit of 2 is reached"
+                            : "cannot create vhost 'more': vhost limit of 1 is reached");
+    assert_int_equal(access_put_vhost(harness.engine, S("v"), &metadata, S("u")).status,
+                     ACCOUNT_REPLACED);
+    harness.engine->maxima.vhosts++;
+    assert_int_equal(access_put_vhost(harness.engine, S("more"), &metadata, S("u")).status,
+                     ACCOUNT_CREATED);
+}
+
+static void there_are_no_more_queues_and_exchanges_than_the_settings_allow(void **state)
+{
+    (void)state;
+    struct client *client = client_open(&harness, UINT32_MAX);
+    client_channel(client, 1);
+    client_queue(client, 1, "q", 0);
+    harness.engine->maxima = (struct engine_maxima){
+        .queues = 1, .exchanges = harness.engine->registries[REGISTRY_EXCHANGE].count};
+    client_queue(client, 1, "q", 0); /* is there */
+    client_queue(client, 1, "r", 0);
+    const struct method *close = expect_method(client, 1, METHOD_CHANNEL_CLOSE);
+    assert_slice(close->channel_close.reply_text,
+                 "PRECONDITION_FAILED - cannot declare queue 'r': queue limit in cluster (1) is "
+                 "reached");
+    client_channel(client, 1);
+    client_exchange(client, 1, "x", "fanout", 0);
+    expect_channel_close(client, 1, REPLY_PRECONDITION_FAILED);
+    client_channel(client, 1);
+    client_delete_queue(client, 1, "q");
+    client_queue(client, 1, "r", 0);
+    assert_null(client_next(client));
 }
 
 static void deleting_a_vhost_takes_all_that_is_in_it_in_one_transaction(void **state)
@@ -234,6 +276,8 @@ int main(void)
         WITH_ACCOUNTS(names_that_cannot_be_are_refused),
         WITH_ACCOUNTS(bad_expression_is_refused_and_named),
         WITH_ACCOUNTS(deleting_a_user_closes_its_connections_and_takes_its_permissions),
+        WITH_ACCOUNTS(there_are_no_more_vhosts_than_the_settings_allow),
+        WITH_ACCOUNTS(there_are_no_more_queues_and_exchanges_than_the_settings_allow),
         WITH_ACCOUNTS(deleting_a_vhost_takes_all_that_is_in_it_in_one_transaction),
         WITH_ACCOUNTS(connections_of_a_user_are_limited),
         WITH_ACCOUNTS(channels_of_a_user_are_limited),

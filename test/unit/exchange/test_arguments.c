@@ -95,6 +95,29 @@ static void a_dead_letter_key_needs_a_dead_letter_exchange(void **state)
     buf_fini(&table);
 }
 
+static void each_type_of_queue_has_its_own_arguments(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"x-quorum-initial-group-size", "x-max-in-memory-length",
+                                       "x-max-in-memory-bytes"};
+    struct reply_error error;
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        struct buf table = {0};
+        expect_refused(keys[i], integer(TABLE_INT32, 1));
+        table_put_longstr(&table, "x-queue-type", SLICE_LITERAL("quorum"));
+        table_put_int(&table, keys[i], 1);
+        assert_int_equal(arguments_check_queue(buf_slice(&table), &queue, &error), 0);
+        buf_fini(&table);
+    }
+    expect_refused("x-max-age", text("1D"));
+    expect_refused("x-initial-cluster-size", integer(TABLE_INT32, 1));
+    expect_legal("x-queue-version", integer(TABLE_INT32, 2));
+    expect_legal("x-delivery-limit", integer(TABLE_INT32, -1));
+    expect_legal("x-consumer-timeout", integer(TABLE_INT64, 0));
+    expect_refused("x-consumer-timeout", integer(TABLE_INT64, -1));
+    expect_refused("x-queue-type", text("stream"));
+}
+
 static void what_is_not_known_is_let_be(void **state)
 {
     (void)state;
@@ -182,6 +205,7 @@ int main(void)
         cmocka_unit_test(counts_are_integers_of_any_width_within_their_range),
         cmocka_unit_test(words_are_of_their_lists),
         cmocka_unit_test(a_dead_letter_key_needs_a_dead_letter_exchange),
+        cmocka_unit_test(each_type_of_queue_has_its_own_arguments),
         cmocka_unit_test(what_is_not_known_is_let_be),
         cmocka_unit_test(a_second_declaration_says_the_same_in_any_width_of_integer),
         cmocka_unit_test(the_text_names_what_differs),

@@ -54,8 +54,9 @@ static bool is_guest(void *context, struct slice user)
 
 static void begin(struct world *world, bool loopback_only, bool from_loopback)
 {
-    *world = (struct world){.sink = {emit},
-                            .env = {.context = world, .now_ms = now_ms, .random = fill}};
+    *world = (struct world){
+        .sink = {emit},
+        .env = {.context = world, .now_ms = now_ms, .wall_ms = now_ms, .random = fill}};
     log_set_level(LOG_ERROR);
     store_ram_init(&world->store);
     world->engine = engine_new(

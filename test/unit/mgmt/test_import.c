@@ -306,6 +306,78 @@ static void what_is_no_document_is_refused_with_its_place(void **state)
     buf_fini(&problem);
 }
 
+/* --- in pieces ------------------------------------------------------------------------------- */
+
+enum { MANY = 50 };
+
+/* MANY queues in the virtual host NAME, which the document has as well. */
+static struct import *begin(struct fixture *f, const char *name)
+{
+    json_t *queues = json_array();
+    for (int i = 0; i < MANY; i++)
+        (void)json_array_append_new(queues,
+                                    json_pack("{s:s+, s:s}", "name", "q",
+                                              (const char[]){(char)('A' + i), 0}, "vhost", name));
+    json_t *document = json_pack("{s:[{s:s}], s:o}", "vhosts", "name", name, "queues", queues);
+    struct import *import = import_new(f->harness.engine, NULL, document);
+    json_decref(document);
+    return import;
+}
+
+static void a_large_document_goes_in_pieces(void **state)
+{
+    struct fixture *f = *state;
+    struct import *import = begin(f, "v");
+    unsigned checks = 1, pieces = 1;
+    assert_int_equal(import_items(import), MANY + 1);
+    for (; !import_check(import, 0); checks++)
+        assert_int_equal(f->harness.store.count, 0);
+    for (size_t before = 0; !import_apply(import, 0); pieces++) { /* each is one in the log */
+        assert_int_equal(f->harness.store.facts[before].kind, STORE_TX_BEGIN);
+        before = f->harness.store.count;
+        assert_int_equal(f->harness.store.facts[before - 1].kind, STORE_TX_COMMIT);
+    }
+    assert_true(checks > 3 && pieces > 3);
+    assert_int_equal(import_result(import)->problem_count, 0);
+    assert_int_equal(import_result(import)->lsn, f->harness.store.last_lsn);
+    const struct vhost *vhost = map_get(&f->harness.engine->vhosts, S("v"));
+    assert_int_equal(vhost->queues.count, MANY);
+    import_free(import);
+}
+
+static void what_has_become_impossible_meanwhile_is_said(void **state)
+{
+    struct fixture *f = *state;
+    import_well(f, NULL, "{'vhosts':[{'name':'w'}]}");
+    struct import *import = begin(f, "w");
+    assert_true(import_check(import, UINT64_MAX));
+    (void)import_apply(import, 0); /* the vhost and some queues */
+    (void)access_delete_vhost(f->harness.engine, S("w"));
+    while (!import_apply(import, 0))
+        ;
+    const struct definitions_result *result = import_result(import);
+    assert_true(result->problem_count > 0 && result->problem_count < MANY);
+    static const char expected[] = "queues[49]: no virtual host 'w'\n";
+    size_t size = sizeof expected - 1;
+    assert_slice(slice_of(result->problems.data + result->problems.size - size, size), expected);
+    import_free(import);
+}
+
+static void the_virtual_host_that_all_goes_into_may_be_gone(void **state)
+{
+    struct fixture *f = *state;
+    import_well(f, NULL, "{'vhosts':[{'name':'w'}]}");
+    json_t *document = json_pack("{s:[{s:s}]}", "queues", "name", "q");
+    struct slice only = S("w");
+    struct import *import = import_new(f->harness.engine, &only, document);
+    assert_true(import_check(import, UINT64_MAX));
+    (void)access_delete_vhost(f->harness.engine, only);
+    assert_true(import_apply(import, UINT64_MAX));
+    assert_slice(buf_slice(&import_result(import)->problems), "vhost[0]: no virtual host 'w'\n");
+    import_free(import);
+    json_decref(document);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -321,6 +393,9 @@ int main(void)
         TEST(users_vhosts_permissions_and_limits_are_made),
         TEST(what_is_wrong_with_accounts_is_listed),
         TEST(bindings_are_checked_by_the_exchanges_type),
+        TEST(a_large_document_goes_in_pieces),
+        TEST(what_has_become_impossible_meanwhile_is_said),
+        TEST(the_virtual_host_that_all_goes_into_may_be_gone),
         cmocka_unit_test(what_is_no_document_is_refused_with_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -76,7 +76,7 @@ static void what_was_there_before_is_there(void **state)
     struct watched *w = *state;
     sweep(w);
     assert_int_equal(w->snapshot.tables[REGISTRY_VHOST].count, 1);
-    assert_int_equal(w->snapshot.tables[REGISTRY_EXCHANGE].count, 7);
+    assert_int_equal(w->snapshot.tables[REGISTRY_EXCHANGE].count, 8);
     assert_int_equal(w->snapshot.tables[REGISTRY_SESSION].count, 2);
     assert_int_equal(w->snapshot.tables[REGISTRY_CHANNEL].count, 4);
 }

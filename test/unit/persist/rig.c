@@ -156,6 +156,12 @@ static uint8_t octet(uint64_t queue, uint64_t position, uint32_t index)
     return (uint8_t)(disk_random(&seed) >> index % 8 * 8);
 }
 
+/* Every third message has a time. */
+static uint64_t time_of(uint64_t position)
+{
+    return position % 3 == 0 ? UINT64_C(1700000000000) + position : 0;
+}
+
 static struct message *new_message(uint64_t queue, uint64_t position, uint32_t bytes)
 {
     struct message *message = message_new(SLICE_LITERAL("x"), SLICE_LITERAL("key"),
@@ -165,7 +171,7 @@ static struct message *new_message(uint64_t queue, uint64_t position, uint32_t b
         message_body(message)[i] = octet(queue, position, i);
     message_seal(message);
     message->flags = MESSAGE_PERSISTENT;
-    return message;
+    return time_of(position) == 0 ? message : message_with_time(message, time_of(position));
 }
 
 static uint64_t put(struct rig *rig, enum store_record_kind kind, uint64_t first, uint32_t count,
@@ -174,7 +180,7 @@ static uint64_t put(struct rig *rig, enum store_record_kind kind, uint64_t first
     struct store_target targets[RIG_QUEUES];
     struct message *message = new_message(first, position, bytes);
     if (kind == STORE_PAGE)
-        message->flags = 0;
+        message->flags &= (uint8_t)~MESSAGE_PERSISTENT;
     for (uint32_t i = 0; i < count; i++)
         targets[i] = (struct store_target){queue_of(rig, first + i), position};
     uint64_t lsn = append(
@@ -308,7 +314,8 @@ void rig_free_answer(struct store_answer *answer)
 bool rig_is_right(struct message *message, uint64_t queue, uint64_t position)
 {
     if (!slice_equal(message_exchange(message), SLICE_LITERAL("x")) ||
-        !slice_equal(message_routing_key(message), SLICE_LITERAL("key")))
+        !slice_equal(message_routing_key(message), SLICE_LITERAL("key")) ||
+        message_time_ms(message) != time_of(position))
         return false;
     for (uint32_t i = 0; i < message->body_bytes; i++)
         if (message_body(message)[i] != octet(queue, position, i))

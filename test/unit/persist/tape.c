@@ -192,6 +192,8 @@ int tape_message(struct tape *tape, enum store_record_kind kind, const struct ta
     struct message *message = message_new(SLICE_EMPTY, SLICE_LITERAL("key"), SLICE_LITERAL("\0\0"),
                                           bytes, 0);
     assert_non_null(message);
+    if (tape->time_ms != 0)
+        message = message_with_time(message, tape->time_ms);
     for (uint32_t i = 0; i < count; i++)
         fact_encode_target(places[i].queue, places[i].position, &targets);
     tape->payload.size = 0;

@@ -15,6 +15,7 @@ struct tape {
     uint64_t lsn; /* of the next record */
     uint32_t epoch;
     bool in_vain;       /* records are counted but not told */
+    uint64_t time_ms;   /* of messages from now on; 0: they have none */
     struct buf payload; /* of the last record */
 };
 

@@ -135,6 +135,25 @@ static void what_is_read_is_what_was_written(void **state)
     buf_fini(&bytes);
 }
 
+static void queue_with_times_is_known_until_it_is_empty(void **state)
+{
+    (void)state;
+    tape_queue(&tape, 3);
+    tape_queue(&tape, 4);
+    tape.time_ms = 1700000000000;
+    tape_put(&tape, STORE_MESSAGE, 3, 1);
+    tape.time_ms = 0;
+    tape_put(&tape, STORE_MESSAGE, 3, 2);
+    tape_put(&tape, STORE_MESSAGE, 4, 1);
+    tape_checkpoint(&tape);
+    assert_true(inventory_find(&tape.inventory, 3)->timed);
+    assert_false(inventory_find(&tape.inventory, 4)->timed);
+    tape_settle(&tape, 3, 1, 2);
+    tape_put(&tape, STORE_MESSAGE, 3, 3);
+    tape_checkpoint(&tape);
+    assert_false(inventory_find(&tape.inventory, 3)->timed);
+}
+
 static void empty_inventory_is_a_checkpoint_too(void **state)
 {
     (void)state;
@@ -440,6 +459,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_DISK(what_is_read_is_what_was_written),
+        WITH_DISK(queue_with_times_is_known_until_it_is_empty),
         WITH_DISK(empty_inventory_is_a_checkpoint_too),
         WITH_DISK(every_flipped_bit_is_refused),
         WITH_DISK(every_flipped_bit_below_a_right_checksum_is_harmless),

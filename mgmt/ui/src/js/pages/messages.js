@@ -29,6 +29,7 @@ export class Browser {
     this.app = app;
     this.page = page;
     this.messages = null;
+    this.first = 0; // the place in the queue of the first that is shown
     this.error = null;
     this.marks = false; // whether looking marks them as redelivered
     this.looks = new Map(); // by the message's place: how its payload is shown
@@ -41,6 +42,15 @@ export class Browser {
           value: '20',
           check: (value) =>
             Number(value) >= 1 && Number(value) <= 1000 ? '' : '1 to 1,000, please.',
+        },
+        {
+          name: 'offset',
+          label: 'Skip',
+          type: 'number',
+          value: '0',
+          when: ({ mode }) => mode === 'look' && !this.marks,
+          check: (value) =>
+            Number(value) >= 0 && Number(value) <= 100000 ? '' : '0 to 100,000, please.',
         },
         {
           name: 'mode',
@@ -58,8 +68,8 @@ export class Browser {
     });
   }
 
-  async #get({ count, mode }) {
-    if (mode === 'look') return this.#show(await this.#look(count));
+  async #get({ count, offset, mode }) {
+    if (mode === 'look') return this.#look(count, offset ?? 0);
     confirm({
       title: `Take ${plural(count, 'message')}?`,
       text: 'They are shown here once and are then gone from the queue.',
@@ -69,20 +79,17 @@ export class Browser {
     });
   }
 
-  async #look(count) {
+  async #look(count, offset) {
     if (!this.marks) {
       try {
-        return await get(`${this.page.target}/messages`, {
-          count,
-          encoding: 'auto',
-          truncate: TRUNCATE,
-        });
+        const query = { count, offset, encoding: 'auto', truncate: TRUNCATE };
+        return this.#show(await get(`${this.page.target}/messages`, query), offset);
       } catch (error) {
-        if (!(error instanceof ApiError) || ![400, 404, 405].includes(error.status)) throw error;
+        if (!(error instanceof ApiError) || ![404, 405].includes(error.status)) throw error;
         this.marks = true;
       }
     }
-    return this.#ask(count, 'ack_requeue_true');
+    return this.#show(await this.#ask(count, 'ack_requeue_true'));
   }
 
   #ask(count, ackmode) {
@@ -94,10 +101,25 @@ export class Browser {
     });
   }
 
-  #show(answer) {
-    this.messages = answer.items ?? answer;
+  #show(messages, first = 0) {
+    this.messages = messages;
+    this.first = first;
     this.looks.clear();
     this.app.refresh();
+  }
+
+  // Goes on behind what is shown, where the broker can.
+  #more() {
+    const left = this.messages.at(-1).message_count;
+    if (this.marks || this.form.values.mode !== 'look' || !left) return null;
+    return button(
+      `Next of ${plural(left, 'more message')}`,
+      () => {
+        this.form.set('offset', String(this.first + this.messages.length));
+        this.form.submit();
+      },
+      { disabled: this.form.busy },
+    );
   }
 
   view() {
@@ -135,11 +157,12 @@ export class Browser {
             'slim',
           )
         : this.messages.length === 0
-          ? empty('inbox', 'The queue is empty', 'No message is ready.', null, 'slim')
+          ? empty('inbox', this.first > 0 ? 'No more messages' : 'The queue is empty', this.first > 0 ? 'No message is ready behind these.' : 'No message is ready.', null, 'slim')
           : h(
               'div',
               { class: 'messages' },
               this.messages.map((message, at) => this.#message(message, at)),
+              this.#more(),
             ),
     );
   }
@@ -152,7 +175,7 @@ export class Browser {
       h(
         'summary',
         {},
-        h('span', { class: 'message-index' }, `#${at + 1}`),
+        h('span', { class: 'message-index' }, `#${this.first + at + 1}`),
         message.routing_key ? badge(message.routing_key, 'info', 'Routing key') : null,
         message.redelivered ? badge('redelivered', 'warn') : null,
         h('span', { class: 'message-peek' }, peek(message)),
@@ -208,7 +231,7 @@ export class Browser {
           size: 16,
         }),
       ),
-      h('pre', { tabindex: 0, 'aria-label': `Payload of message ${at + 1}` }, chosen.text()),
+      h('pre', { tabindex: 0, 'aria-label': `Payload of message ${this.first + at + 1}` }, chosen.text()),
     ];
   }
 }
