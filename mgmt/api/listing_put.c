@@ -66,12 +66,11 @@ void listing_put_details(struct listing *listing, struct json_writer *writer, co
 {
     static const char suffix[] = "_details";
     char details[64];
-    size_t size = strlen(name);
     if (json_writer_is_skipping(writer))
         return;
+    size_t size = strlen(name);
     CHECK_ID(size + sizeof suffix <= sizeof details, size);
-    memcpy(details, name, size);
-    memcpy(details + size, suffix, sizeof suffix);
+    memcpy(stpcpy(details, name), suffix, sizeof suffix);
     bool is_wanted = json_put_object(writer, details);
     if (is_wanted) {
         json_put_real(writer, "rate", snapshot_rate(listing->snapshot, series, column));

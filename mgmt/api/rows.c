@@ -46,8 +46,7 @@ static void put_metadata(struct json_writer *writer, const struct row *row)
     struct slice type = row->text[TEXT_QUEUE_TYPE];
     json_put_string(writer, "description", row->text[TEXT_DESCRIPTION]);
     put_tags(writer, row);
-    json_put_string(writer, "default_queue_type",
-                    type.size > 0 ? type : SLICE_LITERAL("classic"));
+    json_put_string(writer, "default_queue_type", type.size > 0 ? type : SLICE_LITERAL("classic"));
 }
 
 static void write_vhost(struct listing *listing, struct json_writer *writer, const struct row *row)

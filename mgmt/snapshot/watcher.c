@@ -17,7 +17,6 @@
 #include "mgmt/snapshot/row.h"
 #include "server/base/mem.h"
 
-
 #define OF(item, type) \
     ((const struct type *)(const void *)((const char *)(item)-offsetof(struct type, registered)))
 

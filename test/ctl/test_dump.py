@@ -29,7 +29,7 @@ def dump_names_what_a_session_did(folder):
                                  "auto_delete": False, "arguments": {"x-max-length": 5}}
     assert without(facts[2]) == {"type": "exchange_declared", "exchange": "inner", "vhost": "/",
                                  "exchange_type": "fanout", "durable": True, "auto_delete": True,
-                                 "internal": False, "arguments": {}}
+                                 "internal": False, "user": "guest", "arguments": {}}
     assert without(facts[3]) == {"type": "bound", "source": "news", **queue, "routing_key": "a.#",
                                  "arguments": {}}
     assert without(facts[4]) == {"type": "bound", "vhost": "/", "source": "inner",

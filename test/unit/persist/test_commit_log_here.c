@@ -44,7 +44,7 @@ static void begin_sync(void)
 {
     if (atomic_load(&fixture->slow) > 0) {
         atomic_fetch_sub(&fixture->slow, 1);
-        nanosleep(&(struct timespec){.tv_nsec = SLOW_NS}, NULL);
+        nanosleep(&(struct timespec){.tv_nsec = SLOW_NS}, NULL); /* no-sleep-ok: the device */
     }
     atomic_fetch_add(pthread_equal(pthread_self(), fixture->here) ? &fixture->synced_here
                                                                   : &fixture->synced_there,
