@@ -330,11 +330,17 @@ static void dispatch_pending(struct engine *engine)
         queue_dispatch(LIST_ENTRY(node, struct queue, pending));
 }
 
-/* Lets that happen which was put off to the end of the command. */
+/* Was something put off to the end of the command? */
+static inline bool has_put_off(const struct engine *engine)
+{
+    return __builtin_expect((engine->dead_letters.count | engine->notices.count) > 0, 0) ||
+           !list_is_empty(&engine->pending);
+}
+
+/* Lets that happen. */
 static void end_command(struct engine *engine)
 {
-    while (__builtin_expect((engine->dead_letters.count | engine->notices.count) > 0, 0) ||
-           !list_is_empty(&engine->pending)) {
+    while (has_put_off(engine)) {
         dead_letter_send(engine);
         if (engine->notices.count > 0)
             notices_publish(engine);
@@ -399,7 +405,8 @@ static void apply_now(struct engine *engine, const struct command *command)
     engine->acting = NULL;
     if (__builtin_expect(replies_wait, 0))
         session->replies_wait = false;
-    end_command(engine);
+    if (has_put_off(engine))
+        end_command(engine);
 }
 
 /* Goes on with the sessions that were released; false when there were none. */
