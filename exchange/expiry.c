@@ -85,7 +85,7 @@ void expiry_head_changed(struct queue *queue)
 enum head {
     HEAD_STAYS, /* or there is none */
     HEAD_COLD,  /* nobody knows */
-    HEAD_ENDS,  /* enough was done for now */
+    HEAD_ENDS,  /* as many were dropped as may be at once */
 };
 
 /* Drops what is over; COUNT gets how many that were. */

@@ -2,8 +2,8 @@
  *
  * io: all that persist/ asks of a file system, as function pointers, so that a test can answer
  * instead: fail the third write, lose what was not synced, tear the last page. io_posix is the real
- * one. A call may block; the log's thread makes them, and main before it starts. Results: 0 or a
- * count, or a negative errno.
+ * one. A call may block; the log's thread makes them, main before it starts, and the engine where
+ * it writes in that thread's place. Results: 0 or a count, or a negative errno.
  */
 #ifndef STOATMQ_PERSIST_IO_H
 #define STOATMQ_PERSIST_IO_H

@@ -184,6 +184,25 @@ int api_ask(struct api *api, const char *method, const char *path, const char *b
     return status;
 }
 
+int api_put(const struct arguments *arguments, const char *path, json_t *body)
+{
+    struct api api;
+    struct answer answer;
+    char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
+    json_decref(body);
+    if (text == NULL)
+        return fail(EXIT_DATA, "that is no UTF-8");
+    int status = api_init(&api, arguments);
+    if (status == 0) {
+        status = api_ask(&api, "PUT", path, text, EXIT_DATA, &answer);
+        if (status == 0)
+            answer_fini(&answer);
+        api_fini(&api);
+    }
+    mem_free(text);
+    return status;
+}
+
 int api_get(struct api *api, const char *path, json_t **json)
 {
     struct answer answer;

@@ -46,6 +46,10 @@ int api_ask(struct api *api, const char *method, const char *path, const char *b
 /* GET of PATH, parsed: a new reference in *JSON. */
 int api_get(struct api *api, const char *path, json_t **json) __attribute__((warn_unused_result));
 
+/* PUT of BODY, which is given up, to PATH, in an exchange of its own; returns the exit status. NULL
+ * is a body that could not be made, for a text of the user's was no UTF-8. */
+int api_put(const struct arguments *arguments, const char *path, json_t *body);
+
 /* Says what ANSWER, which is no success, means, and returns the exit status of it. */
 int answer_refused(const struct answer *answer, int missing);
 

@@ -20,25 +20,11 @@ enum { STREAM_POLL_MS = 500, STREAM_LINES = 10000 };
 
 static int set(const struct arguments *arguments, const char *key, const char *value)
 {
-    struct api api;
-    struct answer answer;
     struct buf path = {0};
-    json_t *body = json_pack("{s:s}", "value", value);
-    char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
-    json_decref(body);
-    if (text == NULL)
-        return fail(EXIT_DATA, "that is no UTF-8");
     buf_printf(&path, "/stoatmq/settings/%s", key);
     buf_u8(&path, '\0');
-    int status = api_init(&api, arguments);
-    if (status == 0) {
-        status = api_ask(&api, "PUT", (const char *)path.data, text, EXIT_DATA, &answer);
-        if (status == 0)
-            answer_fini(&answer);
-        api_fini(&api);
-    }
+    int status = api_put(arguments, (const char *)path.data, json_pack("{s:s}", "value", value));
     buf_fini(&path);
-    mem_free(text);
     return status;
 }
 

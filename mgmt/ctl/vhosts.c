@@ -3,30 +3,16 @@
 
 #include "mgmt/ctl/api.h"
 #include "mgmt/ctl/template.h"
-#include "server/base/mem.h"
 
 /* PUT of BODY, which is given up, to the virtual host NAME. */
 static int put_vhost(const struct arguments *arguments, const char *name, json_t *body)
 {
-    struct api api;
-    struct answer answer;
     struct buf path = {0};
-    char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
-    json_decref(body);
-    if (text == NULL)
-        return fail(EXIT_DATA, "that is no UTF-8");
     buf_printf(&path, "/vhosts/");
     template_percent(&path, name);
     buf_u8(&path, '\0');
-    int status = api_init(&api, arguments);
-    if (status == 0) {
-        status = api_ask(&api, "PUT", (const char *)path.data, text, EXIT_DATA, &answer);
-        if (status == 0)
-            answer_fini(&answer);
-        api_fini(&api);
-    }
+    int status = api_put(arguments, (const char *)path.data, body);
     buf_fini(&path);
-    mem_free(text);
     return status;
 }
 
