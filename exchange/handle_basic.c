@@ -202,6 +202,8 @@ int handle_basic_get(struct channel *channel, const struct method *method,
         channel_reply_ok(channel, METHOD_BASIC_GET_EMPTY, false);
         return 0;
     }
+    if (queue->clock != NULL)
+        (void)expiry_drop(queue); /* what is over by now does not count as left */
     channel->last_tag++;
     counters->messages_got++;
     counters->messages_redelivered += queue_is_redelivery(queue, &entry);

@@ -107,7 +107,7 @@ static void ask(struct route_walk *walk, struct exchange *exchange, struct slice
     }
     if (walk->matches == 0 && exchange->alternate.data != NULL) {
         struct exchange *alternate = vhost_exchange(walk->vhost, exchange->alternate);
-        if (alternate != NULL)
+        if (alternate != NULL && !exchange_is_default(alternate)) /* that has no bindings to it */
             add_exchange(walk, alternate);
     }
 }
