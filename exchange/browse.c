@@ -2,7 +2,8 @@
  *
  * Design notes. What came back is a heap, of which the first few are found without taking any: the
  * next in order is always a child of one that was found before. Those that may be next are a heap
- * themselves, of places in the other one.
+ * themselves, of places in the other one. With priorities what came back of a level stands before
+ * the rest of it, and so on, level by level.
  */
 #include "exchange/browse.h"
 
@@ -33,10 +34,7 @@ static void see(struct look *look, const struct returned_entry *entry)
     look->entries[look->filled++] = (struct browsed){
         .message = entry->message,
         .left = queue_depth(look->queue) - look->seen,
-        .redelivered = queue_is_redelivery(
-            look->queue,
-            &(struct returned_entry){.position = priority_position(look->queue, entry->position),
-                                     .delivery_count = entry->delivery_count}),
+        .redelivered = queue_is_redelivery(look->queue, entry),
     };
     look->bytes_left -= body_bytes < look->bytes_left ? body_bytes : look->bytes_left;
 }
@@ -86,33 +84,33 @@ static uint32_t take_first(struct candidates *candidates)
     }
 }
 
-static void see_returned(struct look *look)
+/* Those for LOOK: the first, with room for as many as it may see. */
+static struct candidates begin(const struct look *look)
 {
     const struct returned *returned = &look->queue->returned;
     uint64_t most = look->skip + look->count; /* each that is seen leaves one candidate more */
+    struct candidates candidates = {.entries = returned->entries};
     if (returned->count == 0)
-        return;
-    if (look->skip >= returned->count) {
-        look->seen = returned->count;
-        return;
-    }
+        return candidates;
     if (most > returned->count)
         most = returned->count;
-    struct candidates candidates = {
-        .entries = returned->entries,
-        .places = mem_alloc((size_t)(most + 2) * sizeof *candidates.places),
-    };
+    candidates.places = mem_alloc((size_t)(most + 2) * sizeof *candidates.places);
     add(&candidates, 0);
-    while (candidates.count > 0 && !is_done(look)) {
-        uint32_t place = take_first(&candidates);
-        struct returned_entry entry = returned->entries[place];
-        entry.position = priority_position(look->queue, entry.position);
-        see(look, &entry);
+    return candidates;
+}
+
+/* Sees what came back and stands before END. */
+static void see_returned(struct look *look, struct candidates *candidates, uint64_t end)
+{
+    const struct returned *returned = &look->queue->returned;
+    while (candidates->count > 0 && !is_done(look) &&
+           returned->entries[candidates->places[0]].position < end) {
+        uint32_t place = take_first(candidates);
+        see(look, &returned->entries[place]);
         for (uint32_t child = place * 2 + 1; child <= place * 2 + 2; child++)
             if (child < returned->count)
-                add(&candidates, child);
+                add(candidates, child);
     }
-    mem_free(candidates.places);
 }
 
 /* --- what was never delivered ---------------------------------------------------------------- */
@@ -128,16 +126,16 @@ static void see_block(struct look *look, const struct deque_block *block)
             });
 }
 
-/* With priorities, what is still to be fetched may stand before what is here. */
-static bool is_unknown(const struct queue *queue)
+static void see_front(struct look *look, const struct deque *deque)
 {
-    return queue_has_priorities(queue) && queue->ready.cold.count > 0;
-}
-
-uint64_t queue_browsable(const struct queue *queue, uint64_t *bytes)
-{
-    uint64_t count = paging_at_hand(queue, bytes);
-    return is_unknown(queue) ? 0 : count;
+    for (const struct deque_block *block = deque->front.head; block != NULL && !is_done(look);
+         block = block->next) {
+        uint32_t waiting = block->end - block->begin;
+        if (look->seen + waiting <= look->skip)
+            look->seen += waiting;
+        else
+            see_block(look, block);
+    }
 }
 
 uint64_t queue_browse(const struct queue *queue, uint64_t offset, uint64_t count,
@@ -148,16 +146,20 @@ uint64_t queue_browse(const struct queue *queue, uint64_t offset, uint64_t count
                         .skip = offset,
                         .count = count,
                         .bytes_left = bytes_max};
-    if (is_unknown(queue))
-        return 0;
-    see_returned(&look);
-    for (const struct deque_block *block = queue->ready.front.head;
-         block != NULL && !is_done(&look); block = block->next) {
-        uint32_t waiting = block->end - block->begin;
-        if (look.seen + waiting <= look.skip)
-            look.seen += waiting;
-        else
-            see_block(&look, block);
-    }
+    struct candidates candidates = {0};
+    if (!queue_has_priorities(queue) && offset >= queue->returned.count)
+        look.seen = queue->returned.count;
+    else
+        candidates = begin(&look);
+    uint32_t level = queue->level;
+    const struct deque *deque;
+    do {
+        deque = priority_deque_of(queue, level);
+        see_returned(&look, &candidates, position_of(level, POSITION_NUMBER_MAX));
+        see_front(&look, deque);
+    } while (deque->cold.count == 0 && priority_next(queue, &level));
+    if (deque->cold.count == 0)
+        see_returned(&look, &candidates, UINT64_MAX);
+    mem_free(candidates.places);
     return look.filled;
 }

@@ -41,6 +41,7 @@ struct command_login {
     struct slice user;
     struct slice password;
     struct slice client_properties; /* a valid table */
+    struct slice tls;               /* the same, of texts: what TLS agreed on; empty without TLS */
 };
 
 struct command_publish {

@@ -6,7 +6,7 @@
  */
 #include "exchange/dead_letter.h"
 
-#include <stdio.h>
+#include <stddef.h>
 
 #include "amqp/table.h"
 #include "exchange/definition.h"
@@ -47,6 +47,28 @@ static struct engine *engine_of(const struct queue *queue)
     return queue->vhost->engine;
 }
 
+/* --- what is counted ------------------------------------------------------------------------- */
+
+#define BOTH(name)                                                    \
+    {                                                                 \
+        offsetof(struct counters, messages_dropped_##name),           \
+            offsetof(struct counters, messages_dead_lettered_##name), \
+    }
+
+/* Counts a message that leaves its queue for REASON: given to an exchange, or dropped. */
+static void count(struct engine *engine, enum dead_letter_reason reason, bool has_exchange)
+{
+    static const size_t places[][2] = {
+        [DEAD_REJECTED] = BOTH(rejected),
+        [DEAD_EXPIRED] = BOTH(expired),
+        [DEAD_MAXLEN] = BOTH(maxlen),
+        [DEAD_DELIVERY_LIMIT] = BOTH(delivery_limit),
+    };
+    uint64_t *counter = (uint64_t *)(void *)((char *)&engine->counters +
+                                             places[reason][has_exchange]);
+    ++*counter;
+}
+
 /* --- until the command's end ----------------------------------------------------------------- */
 
 static void put_off(struct queue *queue, const struct dead_letter *letter)
@@ -69,10 +91,12 @@ static bool has_exchange(const struct queue *queue)
 void dead_letter(struct queue *queue, uint64_t position, struct message *message,
                  enum dead_letter_reason reason)
 {
-    if (has_exchange(queue))
+    if (has_exchange(queue)) {
         put_off(queue, &(struct dead_letter){queue, message, position, reason});
-    else
+    } else {
+        count(engine_of(queue), reason, false);
         queue_settle(queue, position, message);
+    }
 }
 
 void dead_letter_refused(struct queue *queue, struct message *message,
@@ -170,21 +194,22 @@ static void put_deaths(struct buf *out, const struct dead_letter *letter,
     buf_fini(&death);
 }
 
-static void put_summary(struct buf *out, const struct dead_letter *letter, const char *which)
+/* The names of a summary of one death. */
+struct summary_keys {
+    const char *exchange, *queue, *reason;
+};
+
+static const struct summary_keys first_death = {"x-first-death-exchange", "x-first-death-queue",
+                                                "x-first-death-reason"};
+static const struct summary_keys last_death = {"x-last-death-exchange", "x-last-death-queue",
+                                               "x-last-death-reason"};
+
+static void put_summary(struct buf *out, const struct dead_letter *letter,
+                        const struct summary_keys *keys)
 {
-    char key[32];
-    const struct {
-        const char *name;
-        struct slice value;
-    } fields[] = {
-        {"exchange", message_exchange(letter->message)},
-        {"queue", letter->queue->name},
-        {"reason", slice_from_string(reasons[letter->reason])},
-    };
-    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-        (void)snprintf(key, sizeof key, "x-%s-death-%s", which, fields[i].name);
-        table_put_longstr(out, key, fields[i].value);
-    }
+    table_put_longstr(out, keys->exchange, message_exchange(letter->message));
+    table_put_longstr(out, keys->queue, letter->queue->name);
+    table_put_longstr(out, keys->reason, slice_from_string(reasons[letter->reason]));
 }
 
 /* The headers of the dead letter. A routing key of the queue's puts an end to those in CC. */
@@ -205,8 +230,8 @@ static void put_headers(struct buf *out, const struct dead_letter *letter,
     }
     put_deaths(out, letter, properties, died_before ? deaths.bytes : SLICE_EMPTY);
     if (!died_before)
-        put_summary(out, letter, "first");
-    put_summary(out, letter, "last");
+        put_summary(out, letter, &first_death);
+    put_summary(out, letter, &last_death);
 }
 
 /* The dead letter, with one reference; the message itself when memory is exhausted. HEADERS gets
@@ -264,7 +289,7 @@ static void drop_cycles(struct route_set *set, struct slice headers)
     if (!table_find(headers, DEATHS, &deaths) || deaths.type != TABLE_ARRAY)
         return;
     for (uint32_t i = 0; i < set->count; i++)
-        if (!is_cycle(set->queues[i], deaths.bytes))
+        if (set->queues[i]->delay != NULL || !is_cycle(set->queues[i], deaths.bytes))
             set->queues[kept++] = set->queues[i];
     set->count = kept;
 }
@@ -279,24 +304,6 @@ static void leave(const struct dead_letter *letter)
         message_unref(letter->message);
 }
 
-static void count(struct counters *counters, enum dead_letter_reason reason)
-{
-    switch (reason) {
-    case DEAD_REJECTED:
-        counters->messages_dead_lettered_rejected++;
-        break;
-    case DEAD_EXPIRED:
-        counters->messages_dead_lettered_expired++;
-        break;
-    case DEAD_MAXLEN:
-        counters->messages_dead_lettered_maxlen++;
-        break;
-    case DEAD_DELIVERY_LIMIT:
-        counters->messages_dead_lettered_delivery_limit++;
-        break;
-    }
-}
-
 static void send(struct engine *engine, const struct dead_letter *letter)
 {
     struct queue *queue = letter->queue;
@@ -304,6 +311,7 @@ static void send(struct engine *engine, const struct dead_letter *letter)
     struct exchange *exchange = has_exchange(queue)
                                     ? vhost_exchange(vhost, queue->settings.dead_letter_exchange)
                                     : NULL;
+    count(engine, letter->reason, exchange != NULL);
     if (exchange == NULL) {
         leave(letter);
         return;
@@ -318,7 +326,6 @@ static void send(struct engine *engine, const struct dead_letter *letter)
     buf_fini(&headers);
     if (vhost->rejecting > 0)
         set->count = queue_limit_keep_willing(set->queues, set->count, copy);
-    count(&engine->counters, letter->reason);
     leave(letter);
     if (set->count > 0)
         (void)publish_to_queues(engine, copy, set->queues, set->count);

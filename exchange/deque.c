@@ -176,7 +176,7 @@ static void split(struct deque *deque, struct deque_block *block)
 /* Ends the cold range, when nothing is left in it. */
 static void join(struct deque *deque)
 {
-    CHECK_ID(deque->cold.count == 0 && deque->cold.bytes == 0, deque->cold.first);
+    CHECK_ID(deque->cold.count == 0, deque->cold.first);
     deque->cold = (struct deque_cold){0};
     if (deque->back.head == NULL)
         return;
@@ -221,12 +221,14 @@ void deque_freeze(struct deque *deque, struct deque_pool *pool, struct deque_blo
     give_block(pool, block);
 }
 
-void deque_thaw(struct deque *deque, struct deque_pool *pool, const struct returned_entry *entry)
+uint64_t deque_thaw(struct deque *deque, struct deque_pool *pool,
+                    const struct returned_entry *entry)
 {
     struct deque_cold *cold = &deque->cold;
+    uint64_t body_bytes = entry->message->body_bytes;
+    uint64_t known = body_bytes < cold->bytes ? body_bytes : cold->bytes;
     CHECK_ID(cold->count > 0 && entry->position >= cold->first && entry->position < cold->end,
              entry->position);
-    CHECK_ID(cold->bytes >= entry->message->body_bytes, entry->position);
     struct deque_block *block = append(deque, &deque->front, pool, entry->position, entry->message);
     if (entry->delivery_count > 0) {
         if (block->delivery_counts == NULL)
@@ -235,16 +237,20 @@ void deque_thaw(struct deque *deque, struct deque_pool *pool, const struct retur
         block->delivery_counts[block->end - 1] = entry->delivery_count;
     }
     cold->count--;
-    cold->bytes -= entry->message->body_bytes;
+    cold->bytes -= known;
+    return body_bytes - known;
 }
 
-void deque_thawed(struct deque *deque, uint64_t next)
+uint64_t deque_thawed(struct deque *deque, uint64_t next)
 {
     struct deque_cold *cold = &deque->cold;
+    uint64_t left = cold->bytes;
     CHECK_ID(next > cold->first, next);
     cold->first = next;
-    if (next >= cold->end || cold->count == 0)
-        join(deque);
+    if (next < cold->end && cold->count > 0)
+        return 0;
+    join(deque);
+    return left;
 }
 
 void deque_fill_cold(struct deque *deque, const struct deque_cold *cold)

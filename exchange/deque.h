@@ -45,7 +45,7 @@ struct deque_run {
 struct deque_cold {
     uint64_t first, end; /* positions [first, end) */
     uint64_t count;      /* messages at these; 0: there is no cold range, and all else is 0 */
-    uint64_t bytes;      /* of their bodies */
+    uint64_t bytes;      /* of their bodies; of what an earlier run has left, about */
 };
 
 struct deque {
@@ -54,6 +54,7 @@ struct deque {
     struct deque_cold cold;
     struct deque_run back;
     uint32_t blocks; /* in memory */
+    uint64_t ask_at; /* paging.c's: ask for more once the message at this position is taken */
 };
 
 /* What the deques of an engine share. */
@@ -109,11 +110,14 @@ void deque_let_leave(struct deque_pool *pool, struct deque_block *block, uint64_
 void deque_freeze(struct deque *deque, struct deque_pool *pool, struct deque_block *block);
 
 /* Puts a message of the cold range, which ENTRY's reference is taken of, at the end of the front.
- * In order of position, and then deque_thawed. */
-void deque_thaw(struct deque *deque, struct deque_pool *pool, const struct returned_entry *entry);
+ * In order of position, and then deque_thawed. Returns by how much its body is larger than all that
+ * were left were thought to be. */
+uint64_t deque_thaw(struct deque *deque, struct deque_pool *pool,
+                    const struct returned_entry *entry);
 
-/* All messages of the cold range below NEXT have been thawed. */
-void deque_thawed(struct deque *deque, uint64_t next);
+/* All messages of the cold range below NEXT have been thawed. Returns how many bytes more these
+ * were thought to have, when they were the last. */
+uint64_t deque_thawed(struct deque *deque, uint64_t next);
 
 /* Makes COLD the cold range of a deque that is empty. */
 void deque_fill_cold(struct deque *deque, const struct deque_cold *cold);

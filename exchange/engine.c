@@ -150,6 +150,10 @@ static int apply_connection_method(struct session *session, const struct method 
 {
     if (method->id == METHOD_CONNECTION_OPEN && session->state == SESSION_LOGGED)
         return login_open_vhost(session, method->connection_open.virtual_host, error);
+    if (method->id == METHOD_CONNECTION_TUNE_OK && session->state == SESSION_LOGGED) {
+        session->tuned = method->connection_tune_ok;
+        return 0;
+    }
     if (method->id == METHOD_CONNECTION_CLOSE) {
         session_shut(session);
         session_send(session, 0, &(struct method){.id = METHOD_CONNECTION_CLOSE_OK});
@@ -378,11 +382,14 @@ static struct channel *channel_of(struct confirms *confirms)
 }
 
 /* Hands the batch to the store, and lets those know who waited for what is durable now. A tick in
- * which hardly a message came is one in which the engine may wait for the disk. */
+ * which hardly a message came is one in which the engine may wait for the disk; but others are due
+ * soon when delayed ones are, and nobody waits for those. */
 static void flush(struct engine *engine)
 {
     uint64_t came = engine->counters.messages_routed - engine->routed_before;
-    uint64_t durable = engine->store->flush(engine->store, came <= LEISURELY);
+    bool at_leisure = came <= LEISURELY && !engine->delays.has_delivered;
+    uint64_t durable = engine->store->flush(engine->store, at_leisure);
+    engine->delays.has_delivered = false;
     if (durable > engine->durable_lsn)
         engine->durable_lsn = durable;
     list_for_each_safe (node, &engine->confirming)
@@ -423,6 +430,7 @@ void engine_end_tick(struct engine *engine)
     (void)run_released(engine); /* basic.get before consumers, which might leave nothing */
     end_command(engine);
     flush_all(engine);
+    delays_end_tick(engine);
     if (paging_evict(engine))
         flush_all(engine);
 }

@@ -11,6 +11,7 @@
 #include "exchange/consumer_timeout.h"
 #include "exchange/counters.h"
 #include "exchange/dead_letter.h"
+#include "exchange/delay.h"
 #include "exchange/deque.h"
 #include "exchange/login.h"
 #include "exchange/notice.h"
@@ -79,8 +80,9 @@ struct engine {
     struct list holding;       /* struct session.by_holder: those with replies that wait */
     struct list released;      /* struct session.by_holder: to be gone on with */
     uint64_t held_bytes;       /* of commands and replies that wait, messages included */
-    struct dead_letters dead_letters;      /* to be sent at the end of the command */
-    struct notices notices;                /* likewise */
+    struct dead_letters dead_letters; /* to be sent at the end of the command */
+    struct notices notices;           /* likewise */
+    struct delays delays;
     struct slice default_vhost, node_name; /* owned */
     struct exchange *event_exchange; /* amq.rabbitmq.event; NULL while there is no default vhost */
     struct exchange *log_exchange;   /* amq.rabbitmq.log, or NULL */

@@ -4,7 +4,7 @@
 #include "exchange/engine.h"
 #include "exchange/login.h"
 #include "exchange/parameter.h"
-#include "exchange/queue.h"
+#include "exchange/priority.h"
 #include "exchange/vhost.h"
 #include "server/base/mem.h"
 
@@ -26,6 +26,7 @@ struct engine *engine_new(const struct engine_config *config)
     list_init(&engine->backlogs);
     list_init(&engine->fetching);
     list_init(&engine->unreadable);
+    list_init(&engine->delays.leaving);
     engine->access_generation = 1; /* sessions begin with 0 */
     list_init(&engine->sessions);
     list_init(&engine->global_parameters);
@@ -95,16 +96,31 @@ void engine_set_limits(struct engine *engine, uint32_t connection_max,
     engine->memory_watermark = memory_watermark;
 }
 
+/* Says from where on nothing in DEQUE, of which NEXT is the next position, was ever delivered. */
+static void stop_deque(struct engine *engine, struct queue *queue, const struct deque *deque,
+                       uint64_t next, uint64_t recovered_below)
+{
+    uint64_t first = deque_first(deque, next);
+    (void)engine_append(engine, &(struct store_record){
+                                    .kind = STORE_STOP,
+                                    .queue = queue,
+                                    .position = first > recovered_below ? first : recovered_below});
+}
+
 static void stop_queue(struct engine *engine, struct queue *queue)
 {
-    uint64_t first = deque_first(&queue->ready, queue->next_position);
-    if (queue->durable && queue->next_position > 1)
-        (void)engine_append(engine,
-                            &(struct store_record){.kind = STORE_STOP,
-                                                   .queue = queue,
-                                                   .position = first > queue->recovered_below
-                                                                   ? first
-                                                                   : queue->recovered_below});
+    if (!queue->durable || queue->next_position == 1)
+        return;
+    if (queue->priority == NULL) {
+        stop_deque(engine, queue, &queue->ready, queue->next_position, queue->recovered_below);
+        return;
+    }
+    for (uint32_t i = 0; i < queue->priority->level_count; i++) {
+        const struct priority_level *level = queue->priority->levels[i];
+        if (level != NULL)
+            stop_deque(engine, queue, priority_deque_of(queue, i), level->next_position,
+                       level->recovered_below);
+    }
 }
 
 void engine_stop(struct engine *engine)

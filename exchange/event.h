@@ -12,6 +12,7 @@
 #include "exchange/registry.h"
 
 struct command_login;
+struct exchange;
 struct permission;
 struct policy;
 struct queue;
@@ -80,10 +81,12 @@ void event_went(struct engine *engine, enum registry_kind kind, const struct reg
 void event_login(const struct session *session, const struct command_login *login,
                  const char *error);
 
-/* Audit lines alone: "queue.purged", "queue.paused" and such, with how many messages it was about;
+/* Audit lines alone: "queue.purged", "queue.paused", "delayed.cancelled" and such, with how many
+ * messages it was about;
  * that SESSION's connection is closed by somebody else; what an operator does with the broker
  * itself (SUBJECT: a setting's key, or empty). */
 void event_queue(const struct queue *queue, const char *name, uint64_t messages);
+void event_exchange(const struct exchange *exchange, const char *name, uint64_t messages);
 void event_disconnect(const struct session *session, struct slice reason);
 void event_operator(struct engine *engine, const char *name, struct slice subject);
 

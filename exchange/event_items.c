@@ -73,6 +73,14 @@ void event_queue(const struct queue *queue, const char *name, uint64_t messages)
                             EVENT_INT("messages", (int64_t)messages)));
 }
 
+void event_exchange(const struct exchange *exchange, const char *name, uint64_t messages)
+{
+    event_tell(exchange->vhost->engine, name, EVENT_AUDITED,
+               EVENT_FIELDS(EVENT_TEXT("name", exchange->name),
+                            EVENT_TEXT("vhost", exchange->vhost->name),
+                            EVENT_INT("messages", (int64_t)messages)));
+}
+
 void event_disconnect(const struct session *session, struct slice reason)
 {
     event_tell(
@@ -182,13 +190,22 @@ void event_login(const struct session *session, const struct command_login *logi
         event_tell(engine, "user.authentication.success", EVENT_PUBLISHED, fields + 1);
 }
 
-static struct slice given_name(const struct session *session)
+/* The last field of an event: the name that the client gave its connection, if it gave one. */
+static struct event_field given_name(const struct session *session)
 {
     struct table_value value;
     return table_find(session->client_properties, SLICE_LITERAL("connection_name"), &value) &&
                    value.type == TABLE_LONGSTR
-               ? value.bytes
-               : SLICE_EMPTY;
+               ? EVENT_TEXT("user_provided_name", value.bytes)
+               : EVENT_END;
+}
+
+/* What TLS agreed on; "" when there is none. */
+static struct event_field tls_text(const struct session *session, const char *key)
+{
+    struct table_value value;
+    bool is_there = table_find(session->tls, slice_from_string(key), &value);
+    return EVENT_TEXT(key, is_there ? value.bytes : SLICE_EMPTY);
 }
 
 static void session_came(struct engine *engine, const struct session *session)
@@ -200,14 +217,21 @@ static void session_came(struct engine *engine, const struct session *session)
                    EVENT_TEXT("node", engine->node_name),
                    EVENT_INT("connected_at", (int64_t)session->opened_ms),
                    EVENT_ARGUMENTS("client_properties", session->client_properties),
+                   EVENT_INT("channel_max", session->tuned.channel_max),
+                   EVENT_INT("frame_max", session->tuned.frame_max),
+                   EVENT_INT("timeout", session->tuned.heartbeat),
                    EVENT_TEXT("vhost", session->vhost->name),
                    EVENT_TEXT("user", session->user->name), EVENT_TEXT("protocol", TEXT("{0,9,1}")),
+                   tls_text(session, "ssl_hash"), tls_text(session, "ssl_cipher"),
+                   tls_text(session, "ssl_key_exchange"), tls_text(session, "ssl_protocol"),
                    EVENT_TEXT("auth_mechanism", TEXT(session->mechanism)),
-                   EVENT_BOOL("ssl", session->is_tls), EVENT_TEXT("peer_host", TEXT(ends.host[0])),
+                   tls_text(session, "peer_cert_validity"), tls_text(session, "peer_cert_issuer"),
+                   tls_text(session, "peer_cert_subject"), EVENT_BOOL("ssl", session->is_tls),
+                   EVENT_TEXT("peer_host", TEXT(ends.host[0])),
                    EVENT_TEXT("host", TEXT(ends.host[1])), EVENT_INT("peer_port", ends.port[0]),
                    EVENT_INT("port", ends.port[1]), EVENT_TEXT("name", session->name),
                    EVENT_TEXT("pid", pid_of(&pid, session, 0)), EVENT_TEXT("type", TEXT("network")),
-                   EVENT_TEXT("user_provided_name", given_name(session))));
+                   given_name(session)));
 }
 
 static void session_went(struct engine *engine, const struct session *session)
@@ -217,8 +241,7 @@ static void session_went(struct engine *engine, const struct session *session)
                EVENT_FIELDS(EVENT_ARGUMENTS("client_properties", session->client_properties),
                             EVENT_TEXT("node", engine->node_name),
                             EVENT_TEXT("pid", pid_of(&pid, session, 0)),
-                            EVENT_TEXT("name", session->name),
-                            EVENT_TEXT("user_provided_name", given_name(session))));
+                            EVENT_TEXT("name", session->name), given_name(session)));
 }
 
 static void channel_came(struct engine *engine, const struct channel *channel)

@@ -9,9 +9,10 @@
 #include "server/base/mem.h"
 
 static const struct exchange_type *const types[] = {
-    &exchange_type_direct,       &exchange_type_fanout,          &exchange_type_headers,
-    &exchange_type_topic,        &exchange_type_consistent_hash, &exchange_type_local_random,
-    &exchange_type_modulus_hash, &exchange_type_random,          &exchange_type_recent_history,
+    &exchange_type_direct,         &exchange_type_fanout,          &exchange_type_headers,
+    &exchange_type_topic,          &exchange_type_consistent_hash, &exchange_type_delayed,
+    &exchange_type_local_random,   &exchange_type_modulus_hash,    &exchange_type_random,
+    &exchange_type_recent_history,
 };
 
 const struct exchange_type *exchange_type_at(size_t at)
@@ -40,6 +41,19 @@ static struct slice alternate_of(const struct exchange *exchange)
     return value.type == TABLE_LONGSTR ? value.bytes : SLICE_EMPTY;
 }
 
+/* Do messages with x-delay wait here? */
+static bool is_delayed(const struct exchange *exchange)
+{
+    struct table_value value;
+    if (exchange_is_default(exchange))
+        return false;
+    return exchange->inner != NULL ||
+           (table_find(exchange->arguments, SLICE_LITERAL("x-delayed-exchange"), &value) &&
+            value.type == TABLE_BOOL && value.boolean) ||
+           (policy_value(exchange->policies, SLICE_LITERAL("delayed-message"), &value) &&
+            value.type == TABLE_BOOL && value.boolean);
+}
+
 struct exchange *exchange_new(struct vhost *vhost, const struct exchange_spec *spec)
 {
     struct exchange *exchange = mem_zalloc(sizeof *exchange);
@@ -57,18 +71,21 @@ struct exchange *exchange_new(struct vhost *vhost, const struct exchange_spec *s
     exchange->dependence = spec->type->dependence;
     if (spec->type->init != NULL)
         spec->type->init(exchange);
+    exchange->is_delayed = is_delayed(exchange);
     return exchange;
 }
 
 void exchange_policy_changed(struct exchange *exchange)
 {
     exchange->alternate = alternate_of(exchange);
+    exchange->is_delayed = is_delayed(exchange);
     exchange->vhost->topology++;
 }
 
 void exchange_free(struct exchange *exchange)
 {
     CHECK(list_is_empty(&exchange->bindings_out) && list_is_empty(&exchange->bindings_in));
+    CHECK(exchange->delay == NULL);
     if (exchange->type->fini != NULL)
         exchange->type->fini(exchange);
     route_forget(exchange);

@@ -15,6 +15,7 @@
 
 struct binding;
 struct binding_spec;
+struct delay;
 struct exchange;
 struct message;
 struct route_walk;
@@ -54,6 +55,7 @@ struct exchange_type {
 struct exchange {
     struct vhost *vhost;
     const struct exchange_type *type;
+    const struct exchange_type *inner;   /* x-delayed-message: how it routes; else NULL */
     enum exchange_dependence dependence; /* the type's, where arguments do not say otherwise */
     struct registered registered;
     struct slice name;      /* owned */
@@ -64,6 +66,8 @@ struct exchange {
     struct policy *policies[POLICY_KINDS]; /* in force, or NULL; policy.c keeps them */
     bool durable, auto_delete, internal;
     bool deleted;               /* out of the vhost, about to be freed */
+    bool is_delayed;            /* messages with x-delay wait: type, argument or policy say so */
+    struct delay *delay;        /* in which they wait; NULL: none ever did (delay.h) */
     struct list_node doomed;    /* vhost.doomed: auto-delete, and its last binding went */
     struct list bindings_out;   /* struct binding.by_source */
     struct list bindings_in;    /* struct binding.by_destination */
@@ -86,6 +90,11 @@ struct pick;
 /* The type called NAME, or NULL. */
 const struct exchange_type *exchange_type_find(struct slice name);
 
+/* The type by which an exchange of TYPE declared with ARGUMENTS routes: that in x-delayed-type, or
+ * NULL, for x-delayed-message; else TYPE itself. */
+const struct exchange_type *exchange_type_routing(const struct exchange_type *type,
+                                                  struct slice arguments);
+
 /* All types, in the order of their names; NULL from as many as there are on. */
 const struct exchange_type *exchange_type_at(size_t at);
 
@@ -98,6 +107,7 @@ extern const struct exchange_type exchange_type_modulus_hash;
 extern const struct exchange_type exchange_type_random;
 extern const struct exchange_type exchange_type_local_random;
 extern const struct exchange_type exchange_type_recent_history;
+extern const struct exchange_type exchange_type_delayed;
 
 struct exchange_spec {
     struct slice name;

@@ -67,10 +67,8 @@ static void look_now(struct queue *queue)
 void expiry_head_changed(struct queue *queue)
 {
     struct queue_clock *clock = queue->clock;
-    if (!clock->is_on || clock->is_dropping)
+    if (!expiry_looks_at_head(clock))
         return;
-    if (!clock->is_mixed && timer_is_armed(&clock->messages))
-        return; /* for one that ended no later */
     const struct message *message = queue_peek(queue);
     if (message != NULL)
         look_at(queue, end_of(queue, message));
@@ -128,10 +126,8 @@ static enum head drop_and_look(struct queue *queue, uint32_t *count)
 
 bool expiry_drop(struct queue *queue)
 {
-    const struct queue_clock *clock = queue->clock;
     uint32_t count;
-    if (!clock->is_mixed && timer_is_armed(&clock->messages) &&
-        clock->fresh_until_ms > engine_wall_ms(engine_of(queue)))
+    if (expiry_is_fresh(queue->clock, engine_wall_ms(engine_of(queue))))
         return true;
     return drop_and_look(queue, &count) != HEAD_ENDS;
 }

@@ -43,6 +43,19 @@ void expiry_requeued(struct queue *queue, const struct message *message);
 /* The first message of QUEUE, which has a clock, may be another one, or have come to memory. */
 void expiry_head_changed(struct queue *queue);
 
+/* Does that change anything? Not while one is looked at that ends no later. */
+static inline bool expiry_looks_at_head(const struct queue_clock *clock)
+{
+    return clock->is_on && !clock->is_dropping &&
+           (clock->is_mixed || !timer_is_armed(&clock->messages));
+}
+
+/* Is it known that nothing at the head is over at WALL_MS, since 1970? */
+static inline bool expiry_is_fresh(const struct queue_clock *clock, uint64_t wall_ms)
+{
+    return !clock->is_mixed && timer_is_armed(&clock->messages) && clock->fresh_until_ms > wall_ms;
+}
+
 /* Drops the messages at the head of QUEUE, which has a clock, whose time is over. False: there are
  * so many that the rest waits for the end of the tick; then the queue is dispatched, and those who
  * wait in queue.paging.getters are released. */

@@ -157,6 +157,8 @@ void login_apply(struct session *session, const struct command_login *login)
                        (const char *)login->mechanism.data);
         event_login(session, login, NULL);
         session->client_properties = slice_dup(login->client_properties);
+        if (login->tls.size > 0)
+            session->tls = slice_dup(login->tls);
         session->wants_cancel_notify = session_client_can(login->client_properties,
                                                           SLICE_LITERAL("consumer_cancel_notify"));
         engine->counters.sessions_opened++;

@@ -2,6 +2,8 @@
 #include "exchange/message.h"
 
 #include "amqp/frame.h"
+#include "amqp/table.h"
+#include "exchange/reply_to.h"
 #include "server/base/buf.h"
 #include "server/base/check.h"
 #include "server/base/mem.h"
@@ -27,15 +29,11 @@ static uint8_t *put_frame_front(uint8_t *at, enum frame_type type, uint32_t payl
 
 #define TIME_BYTES sizeof(uint64_t)
 
-/* From this size on a message has room for its time from the beginning, lest it be moved for that.
- */
-#define ROOMY_BYTES 4096
-
-/* Bytes of the allocation with ROOM octets of body. */
+/* Bytes of the allocation with ROOM octets of body. There is room for the time in each, lest it be
+ * moved for that: the allocator's rounding has those octets most often. */
 static size_t allocation_bytes(const struct message *shape, uint32_t room)
 {
-    size_t bytes = sizeof *shape + message_body_at(shape) + room + 1;
-    return bytes < ROOMY_BYTES ? bytes : bytes + TIME_BYTES;
+    return sizeof *shape + message_body_at(shape) + room + 1 + TIME_BYTES;
 }
 
 struct message *message_new(struct slice exchange, struct slice routing_key,
@@ -85,6 +83,32 @@ void message_free(struct message *message)
     mem_free(message);
 }
 
+/* One pass: most headers are none of these. */
+static bool has_notable_header(struct slice headers)
+{
+    struct cursor cursor = cursor_of(headers);
+    struct table_value value;
+    for (struct slice key; table_next(&cursor, &key, &value);)
+        if (key.size <= 7 &&
+            (slice_equal(key, SLICE_LITERAL("CC")) || slice_equal(key, SLICE_LITERAL("BCC")) ||
+             slice_equal(key, SLICE_LITERAL("x-delay"))))
+            return true;
+    return false;
+}
+
+bool message_wants_inspection(const struct properties *properties)
+{
+    const unsigned notable = PROPERTY_USER_ID | PROPERTY_EXPIRATION | PROPERTY_DELIVERY_MODE |
+                             PROPERTY_REPLY_TO | PROPERTY_HEADERS;
+    if ((properties->flags & notable) == 0)
+        return false;
+    return (properties->flags & (PROPERTY_USER_ID | PROPERTY_EXPIRATION)) != 0 ||
+           properties->delivery_mode > 2 ||
+           (properties->delivery_mode == 0 && (properties->flags & PROPERTY_DELIVERY_MODE) != 0) ||
+           reply_to_is_pseudo_queue(properties->reply_to) ||
+           (properties->headers.size > 0 && has_notable_header(properties->headers));
+}
+
 struct message *message_with_properties(struct message *message,
                                         const struct properties *properties)
 {
@@ -102,20 +126,13 @@ struct message *message_with_properties(struct message *message,
     return copy;
 }
 
-/* MESSAGE itself, or another if it has several holders, with room for its time; NULL when memory is
- * exhausted. */
-static struct message *make_room(struct message *message)
+/* A copy of one reference, for which MESSAGE's is given up; NULL when memory is exhausted. */
+static struct message *part(struct message *message)
 {
-    size_t bytes = allocation_bytes(message, message->body_bytes);
-    size_t image_bytes = sizeof *message + message_image_bytes(message);
-    if (atomic_load_explicit(&message->references, memory_order_acquire) == 1)
-        return (message->flags & MESSAGE_TIMED) != 0 || bytes >= ROOMY_BYTES
-                   ? message
-                   : mem_try_realloc(message, bytes + TIME_BYTES);
-    struct message *copy = mem_try_alloc(bytes + TIME_BYTES);
+    struct message *copy = mem_try_alloc(allocation_bytes(message, message->body_bytes));
     if (copy == NULL)
         return NULL;
-    memcpy(copy, message, image_bytes);
+    memcpy(copy, message, sizeof *message + message_image_bytes(message));
     atomic_store_explicit(&copy->references, 1, memory_order_relaxed);
     message_unref(message);
     return copy;
@@ -123,7 +140,9 @@ static struct message *make_room(struct message *message)
 
 struct message *message_with_time(struct message *message, uint64_t wall_ms)
 {
-    struct message *timed = make_room(message);
+    struct message *timed = message;
+    if (atomic_load_explicit(&message->references, memory_order_acquire) != 1)
+        timed = part(message);
     if (timed == NULL)
         return message;
     memcpy(timed->image + message_image_bytes(timed), &wall_ms, sizeof wall_ms);
@@ -147,4 +166,23 @@ bool message_expiration(const struct message *message, uint64_t *ms)
         *ms = *ms * 10 + (uint64_t)(text.data[i] - '0');
     }
     return text.size > at;
+}
+
+uint8_t message_priority(const struct message *message)
+{
+    struct slice encoded = message_properties(message);
+    if (encoded.size < PROPERTY_FLAGS_BYTES || (encoded.data[0] & PROPERTY_PRIORITY >> 8) == 0)
+        return 0;
+    struct cursor cursor = cursor_of(encoded); /* past those that stand before it */
+    uint16_t flags = cursor_u16(&cursor);
+    if (flags & PROPERTY_CONTENT_TYPE)
+        (void)cursor_bytes(&cursor, cursor_u8(&cursor));
+    if (flags & PROPERTY_CONTENT_ENCODING)
+        (void)cursor_bytes(&cursor, cursor_u8(&cursor));
+    if (flags & PROPERTY_HEADERS)
+        (void)cursor_bytes(&cursor, cursor_u32(&cursor));
+    if (flags & PROPERTY_DELIVERY_MODE)
+        (void)cursor_u8(&cursor);
+    uint8_t priority = cursor_u8(&cursor);
+    return cursor.failed ? 0 : priority;
 }

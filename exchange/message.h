@@ -56,8 +56,7 @@ void message_seal(struct message *message);
 void message_free(struct message *message);
 
 /* MESSAGE, whose reference is taken, with the time at which it is put into queues (milliseconds
- * since 1970), or a copy of it when it has other holders; as it was when memory is exhausted. For
- * those alone that may expire: it takes eight octets. */
+ * since 1970), or a copy of it when it has other holders; as it was when memory is exhausted. */
 struct message *message_with_time(struct message *message, uint64_t wall_ms)
     __attribute__((warn_unused_result));
 
@@ -141,10 +140,16 @@ static inline struct slice message_properties(const struct message *message)
 /* The property expiration as milliseconds; false when there is none that makes sense. */
 bool message_expiration(const struct message *message, uint64_t *ms);
 
+/* The property priority, or 0. */
+uint8_t message_priority(const struct message *message);
+
 static inline uint8_t *message_body(struct message *message)
 {
     return message->image + message_body_at(message);
 }
+
+/* Do PROPERTIES hold something that publishing must look at (MESSAGE_INSPECT)? */
+bool message_wants_inspection(const struct properties *properties);
 
 /* A copy of MESSAGE with other properties; one reference, or NULL when memory is exhausted. */
 struct message *message_with_properties(struct message *message,

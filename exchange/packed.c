@@ -100,6 +100,7 @@ static void put_login(struct buf *records, const struct command_login *login)
     put_slice(records, login->user);
     put_slice(records, login->password);
     put_slice(records, login->client_properties);
+    put_slice(records, login->tls);
 }
 
 void packed_put_command(struct buf *records, const struct command *command)
@@ -147,6 +148,7 @@ static void get_login(struct cursor *cursor, struct command_login *login)
     login->user = get_slice(cursor);
     login->password = get_slice(cursor);
     login->client_properties = get_slice(cursor);
+    login->tls = get_slice(cursor);
 }
 
 void packed_get_command(struct slice records, struct packed_command *unpacked)

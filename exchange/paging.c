@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "exchange/delay.h"
 #include "exchange/engine.h"
 #include "exchange/message.h"
 #include "exchange/priority.h"
@@ -79,14 +80,16 @@ static uint32_t fetch_size(const struct queue *queue, uint64_t now)
     return paging->fetch_bytes * 2 < most ? paging->fetch_bytes * 2 : most;
 }
 
-/* Asks for about BYTES, for one message at least, among SPAN positions. */
+/* Asks for about BYTES, for one message at least, among SPAN positions of the first level of which
+ * something is cold. */
 static void ask(struct queue *queue, uint32_t bytes, uint64_t span)
 {
     struct engine *engine = engine_of(queue);
     struct paging *paging = &queue->paging;
-    const struct deque_cold *cold = &queue->ready.cold;
-    CHECK_ID(cold->count > 0, queue->id);
-    paging->ask_at = UINT64_MAX;
+    CHECK_ID(priority_first_cold(queue, &paging->level), queue->id);
+    struct deque *deque = priority_deque(queue, paging->level);
+    const struct deque_cold *cold = &deque->cold;
+    deque->ask_at = UINT64_MAX;
     paging->state = PAGING_FETCHING;
     list_append(&engine->fetching, &paging->fetch);
     queue->references++;
@@ -117,7 +120,8 @@ void paging_fetch_first(struct queue *queue)
 
 bool paging_await(struct queue *queue, struct paging_wait *wait)
 {
-    if (queue->ready.cold.count == 0 || queue->paging.state == PAGING_UNREADABLE)
+    uint32_t level;
+    if (!priority_first_cold(queue, &level) || queue->paging.state == PAGING_UNREADABLE)
         return false;
     wait->by_queue = (struct list_node){0};
     list_append(&queue->paging.waits, &wait->by_queue);
@@ -125,16 +129,30 @@ bool paging_await(struct queue *queue, struct paging_wait *wait)
     return true;
 }
 
+/* How many that came back are of levels before END. */
+static uint64_t returned_before(const struct queue *queue, uint32_t end)
+{
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < queue->returned.count; i++)
+        count += position_level(queue->returned.entries[i].position) < end;
+    return count;
+}
+
 uint64_t paging_at_hand(const struct queue *queue, uint64_t *bytes)
 {
-    uint64_t count = queue->returned.count;
+    uint64_t count = 0;
+    uint32_t level = queue->level;
+    const struct deque *deque;
     *bytes = 0;
-    for (const struct deque_block *block = queue->ready.front.head; block != NULL;
-         block = block->next) {
-        count += block->end - block->begin;
-        *bytes += block->bytes;
-    }
-    return count;
+    do {
+        deque = priority_deque_of(queue, level);
+        for (const struct deque_block *block = deque->front.head; block != NULL;
+             block = block->next) {
+            count += block->end - block->begin;
+            *bytes += block->bytes;
+        }
+    } while (deque->cold.count == 0 && priority_next(queue, &level));
+    return count + returned_before(queue, deque->cold.count == 0 ? POSITION_LEVELS : level + 1);
 }
 
 /* The position by which half of what came is taken. */
@@ -149,49 +167,40 @@ static uint64_t middle(const struct store_answer *answer, uint64_t bytes)
     return answer->count == 0 ? UINT64_MAX : answer->entries[i].position;
 }
 
-/* Puts what is in front where the messages of a queue with priorities are. */
-static void rank_front(struct queue *queue)
-{
-    struct returned_entry entry;
-    for (bool is_leaving;
-         deque_pop(&queue->ready, &engine_of(queue)->blocks, &entry, &is_leaving);) {
-        entry.position = priority_rank(queue, entry.message, entry.position);
-        returned_push(&queue->returned, entry);
-    }
-}
-
 /* Puts what came in front. */
 static void thaw(struct queue *queue, const struct store_answer *answer)
 {
     struct engine *engine = engine_of(queue);
     struct paging *paging = &queue->paging;
-    uint64_t before = engine->blocks.bytes;
+    struct deque *deque = priority_deque(queue, paging->level);
+    uint64_t before = engine->blocks.bytes, unknown = 0;
     for (uint32_t i = 0; i < answer->count; i++) {
         const struct store_fetched *fetched = &answer->entries[i];
         CHECK_ID(fetched->position < answer->next, fetched->position);
-        deque_thaw(
-            &queue->ready, &engine->blocks,
+        unknown += deque_thaw(
+            deque, &engine->blocks,
             &(struct returned_entry){fetched->position, fetched->message, fetched->delivery_count});
     }
-    deque_thawed(&queue->ready, answer->next);
-    if (queue_has_priorities(queue))
-        rank_front(queue);
-    paging->ask_at = middle(answer, engine->blocks.bytes - before);
+    unknown -= deque_thawed(deque, answer->next); /* may be below zero: both wrap */
+    queue->ready_bytes += unknown;
+    queue->persistent_bytes += unknown;
+    deque->ask_at = middle(answer, engine->blocks.bytes - before);
     paging->answered_ms = engine->env->now_ms(engine->env->context);
     paging->is_logged = false;
     engine->counters.messages_paged_in += answer->count;
-    if (queue->ready.blocks > DEQUE_BLOCKS_KEPT)
+    if (deque->blocks > DEQUE_BLOCKS_KEPT)
         paging_note_backlog(queue);
 }
 
 static void complain(struct queue *queue, int status)
 {
+    const struct deque_cold *cold = &priority_deque(queue, queue->paging.level)->cold;
     if (queue->paging.is_logged)
         return;
     queue->paging.is_logged = true;
     log_error("queue_unreadable", LOG_BYTES("vhost", queue->vhost->name),
-              LOG_BYTES("queue", queue->name), LOG_NUM("position", queue->ready.cold.first),
-              LOG_NUM("messages", queue->ready.cold.count), LOG_STR("reason", strerror(-status)),
+              LOG_BYTES("queue", queue->name), LOG_NUM("position", cold->first),
+              LOG_NUM("messages", cold->count), LOG_STR("reason", strerror(-status)),
               LOG_STR("advice", "its consumers wait and reading is tried again each second: look at"
                                 " the disk that data_dir is on, or purge or delete the queue"));
 }
@@ -206,7 +215,7 @@ static void put_off(struct queue *queue)
     list_append(&engine->unreadable, &queue->paging.fetch);
 }
 
-static void end_waits(struct queue *queue)
+void paging_end_waits(struct queue *queue)
 {
     for (struct list_node *node; (node = list_pop(&queue->paging.waits)) != NULL;) {
         struct paging_wait *wait = LIST_ENTRY(node, struct paging_wait, by_queue);
@@ -217,11 +226,19 @@ static void end_waits(struct queue *queue)
 /* Whoever waits for the queue's messages has another try. */
 static void wake(struct queue *queue)
 {
-    end_waits(queue);
+    paging_end_waits(queue);
     if (queue->clock != NULL)
         (void)expiry_drop(queue);
     if (queue->limit.drops)
         (void)queue_limit_enforce(queue);
+    session_release_all(&queue->paging.getters);
+    queue_schedule(queue);
+}
+
+void paging_overtaken(struct queue *queue)
+{
+    if (queue->paging.state == PAGING_QUIET)
+        return;
     session_release_all(&queue->paging.getters);
     queue_schedule(queue);
 }
@@ -237,7 +254,7 @@ static void take_answer(const struct store_answer *answer)
     if (is_wanted && answer->status < 0) {
         complain(queue, answer->status);
         put_off(queue);
-        end_waits(queue);
+        paging_end_waits(queue);
     } else if (is_wanted) {
         thaw(queue, answer);
         wake(queue);
@@ -248,6 +265,12 @@ static void take_answer(const struct store_answer *answer)
     }
     mem_free(answer->entries);
     queue_unref(queue);
+}
+
+static void take_delayed(const struct store_answer *answer)
+{
+    delay_answer(answer);
+    mem_free(answer->entries);
 }
 
 static void read_again(struct engine *engine)
@@ -265,7 +288,10 @@ void paging_answer(struct engine *engine)
 {
     struct store_answer answer;
     while (!list_is_empty(&engine->fetching) && engine->store->fetched(engine->store, &answer))
-        take_answer(&answer);
+        if (__builtin_expect(answer.queue->delay != NULL, 0))
+            take_delayed(&answer);
+        else
+            take_answer(&answer);
     if (!list_is_empty(&engine->unreadable))
         read_again(engine);
 }
@@ -331,12 +357,12 @@ static bool look(struct work *work, struct queue *queue, struct deque_block *blo
     return true;
 }
 
-static bool freeze(struct work *work, struct queue *queue, struct deque_block *block)
+static bool freeze(struct work *work, struct deque *deque, struct deque_block *block)
 {
     if (block->leaving_lsn > work->engine->durable_lsn)
         return false;
     uint32_t count = block->end - block->begin;
-    deque_freeze(&queue->ready, &work->engine->blocks, block);
+    deque_freeze(deque, &work->engine->blocks, block);
     work->engine->counters.messages_paged_out += count;
     work->left -= count;
     return true;
@@ -350,19 +376,18 @@ static bool is_front_idle(const struct queue *queue)
            env->now_ms(env->context) - queue->paging.answered_ms >= STEADY_MS;
 }
 
-/* Freezes or looks at one block of QUEUE; false when there is none to be had now. */
-static bool evict_block(struct work *work, struct queue *queue)
+/* Freezes or looks at one block of QUEUE's DEQUE; false when there is none to be had now. */
+static bool evict_block(struct work *work, struct queue *queue, struct deque *deque)
 {
-    struct deque *deque = &queue->ready;
     struct deque_block *block = deque_coldest(deque);
     if (block == NULL)
         return false;
     bool is_front = deque->cold.count > 0 && block == deque->front.tail;
     if (is_front && !is_front_idle(queue))
         return false;
-    if (block->leaving_lsn != 0 && freeze(work, queue, block)) {
+    if (block->leaving_lsn != 0 && freeze(work, deque, block)) {
         if (is_front)
-            queue->paging.ask_at = UINT64_MAX;
+            deque->ask_at = UINT64_MAX;
         return true;
     }
     if (block->leaving_lsn == 0)
@@ -378,12 +403,34 @@ static bool evict_block(struct work *work, struct queue *queue)
     return false;
 }
 
+/* The same of the last of its levels that has one. */
+static bool evict_level(struct work *work, struct queue *queue)
+{
+    uint32_t level = priority_last(queue);
+    do {
+        if (evict_block(work, queue, priority_deque(queue, level)))
+            return true;
+    } while (!is_enough(work, work->engine->blocks.leaving_bytes) &&
+             priority_before(queue, &level));
+    return false;
+}
+
+static bool has_backlog(const struct queue *queue)
+{
+    uint32_t level = queue->level;
+    do {
+        if (priority_deque_of(queue, level)->blocks > DEQUE_BLOCKS_KEPT)
+            return true;
+    } while (priority_next(queue, &level));
+    return false;
+}
+
 /* Lets the queue that is first in turn have its turn. */
 static bool evict_from(struct work *work, struct queue *queue)
 {
     list_remove(&queue->paging.backlog);
-    bool has_worked = evict_block(work, queue);
-    if (queue->ready.blocks > DEQUE_BLOCKS_KEPT)
+    bool has_worked = evict_level(work, queue);
+    if (has_backlog(queue))
         list_append(&work->engine->backlogs, &queue->paging.backlog);
     else
         has_worked = true;
@@ -431,14 +478,15 @@ bool paging_evict(struct engine *engine)
 void paging_drop(struct queue *queue)
 {
     struct paging *paging = &queue->paging;
-    if (paging->state == PAGING_FETCHING) {
+    bool is_asked_for = paging->level == queue->level;
+    if (paging->state == PAGING_FETCHING && is_asked_for) {
         paging->state = PAGING_VOID;
-    } else if (paging->state == PAGING_UNREADABLE) {
+    } else if (paging->state == PAGING_UNREADABLE && is_asked_for) {
         list_remove(&paging->fetch);
         paging->state = PAGING_QUIET;
     }
     paging->is_logged = false;
-    end_waits(queue);
+    paging_end_waits(queue);
     session_release_all(&paging->getters);
     if (queue->ready.cold.count == 0)
         return;
@@ -446,6 +494,8 @@ void paging_drop(struct queue *queue)
     queue->ready_bytes -= dropped.bytes;
     if (!queue->deleted)
         settle(queue, dropped.first, dropped.end - dropped.first, dropped.bytes);
+    if (queue->parked > 0 && deque_is_empty(&queue->ready))
+        priority_advance(queue);
 }
 
 void paging_forget(struct queue *queue)

@@ -32,9 +32,9 @@ struct paging {
     struct list_node backlog; /* in engine.backlogs: more blocks are in memory than need be */
     struct list getters;      /* struct session.by_holder: basic.get waits for messages */
     struct list waits;        /* struct paging_wait.by_queue */
-    uint64_t ask_at;          /* ask for more once the message at this position is taken */
     uint64_t answered_ms;     /* when messages came last */
     uint32_t fetch_bytes;     /* what was asked for last */
+    uint32_t level;           /* that this was of */
     bool is_logged;           /* that it cannot be read */
     bool is_used;             /* the store was given messages of this queue by STORE_PAGE */
 };
@@ -53,11 +53,18 @@ struct paging_wait {
     void (*done)(struct paging_wait *wait); /* must neither apply commands nor take messages */
 };
 
+/* A message has come to QUEUE's highest level, which is all in memory: whoever waits for what is
+ * being read may take that. */
+void paging_overtaken(struct queue *queue);
+
 /* Asks the store for messages as paging_fetch does. WAIT's done is called once, when some have
  * come, or when what was cold is dropped or cannot be read. False: nothing is cold, or it cannot be
  * read at present; done is not called then. */
 bool paging_await(struct queue *queue, struct paging_wait *wait)
     __attribute__((warn_unused_result));
+
+/* Calls done for all who wait. */
+void paging_end_waits(struct queue *queue);
 
 /* How many of QUEUE's messages can be taken before one is that has to be fetched; BYTES: of memory,
  * about, of those that never were delivered. */
@@ -70,7 +77,8 @@ void paging_taken(struct queue *queue, const struct returned_entry *entry);
 /* The queue has a block too many in memory. */
 void paging_note_backlog(struct queue *queue);
 
-/* Drops the queue's cold messages; they are settled, unless the queue is deleted. */
+/* Drops the cold messages of the queue's first level; they are settled, unless the queue is
+ * deleted. */
 void paging_drop(struct queue *queue);
 
 /* Nothing of a queue that is deleted is to be looked at any more. */

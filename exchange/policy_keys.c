@@ -63,6 +63,11 @@ static bool is_string(const struct table_value *value)
     return value->type == TABLE_LONGSTR;
 }
 
+static bool is_bool(const struct table_value *value)
+{
+    return value->type == TABLE_BOOL;
+}
+
 static bool is_one_of(const struct table_value *value, const char *const *names)
 {
     for (; is_string(value) && *names != NULL; names++)
@@ -117,6 +122,8 @@ static const struct policy_key keys[] = {
      MERGE_OPERATORS},
     {"dead-letter-strategy", is_strategy, "is not a valid dead letter strategy", POLICY_QUORUM,
      false, MERGE_OPERATORS},
+    {"delayed-message", is_bool, "is not a valid delayed message value", POLICY_EXCHANGE, false,
+     MERGE_OPERATORS},
     {"delayed-retry-max", is_count, "is not a valid delayed retry maximum", QUEUES, true,
      MERGE_LEAST},
     {"delayed-retry-min", is_count, "is not a valid delayed retry minimum", QUEUES, true,

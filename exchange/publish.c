@@ -3,10 +3,11 @@
 
 #include "amqp/table.h"
 #include "exchange/consumer.h"
+#include "exchange/definition.h"
 #include "exchange/engine.h"
 #include "exchange/exchange.h"
 #include "exchange/message.h"
-#include "exchange/queue.h"
+#include "exchange/priority.h"
 #include "exchange/reply_to.h"
 #include "exchange/route.h"
 #include "exchange/session.h"
@@ -227,13 +228,19 @@ struct message *publish_without_bcc(struct message *message)
     return message;
 }
 
-/* The message as its receivers are to see it: without BCC, with the address that a direct reply
- * goes to. Takes MESSAGE and returns it, or a copy; MESSAGE itself when memory is exhausted. */
-static struct message *rewrite(struct channel *channel, struct message *message,
-                               struct properties *properties)
+static bool has_bcc_header(const struct properties *properties)
 {
     struct table_value value;
-    bool has_bcc = table_find(properties->headers, BCC, &value);
+    return table_find(properties->headers, BCC, &value);
+}
+
+/* The message as its receivers are to see it: without BCC, unless it is to be routed once more,
+ * with the address that a direct reply goes to. Takes MESSAGE and returns it, or a copy; MESSAGE
+ * itself when memory is exhausted. */
+static struct message *rewrite(struct channel *channel, struct message *message,
+                               struct properties *properties, bool keeps_bcc)
+{
+    bool has_bcc = !keeps_bcc && has_bcc_header(properties);
     bool is_request = reply_to_is_pseudo_queue(properties->reply_to);
     if (!has_bcc && !is_request)
         return message;
@@ -279,7 +286,8 @@ static void store_message(struct engine *engine, struct message *message,
     uint32_t durable = 0;
     for (uint32_t i = 0; i < count; i++)
         if (queues[i]->durable)
-            targets[durable++] = (struct store_target){queues[i], queues[i]->next_position};
+            targets[durable++] = (struct store_target){queues[i],
+                                                       priority_place_of(queues[i], message)};
     if (durable > 0)
         message->lsn = engine_append(engine, &(struct store_record){.kind = STORE_MESSAGE,
                                                                     .target_count = durable,
@@ -289,19 +297,29 @@ static void store_message(struct engine *engine, struct message *message,
         mem_free(targets);
 }
 
-/* Must it be known when MESSAGE was put into these queues? */
-static bool needs_time(const struct message *message, struct queue *const *queues, uint32_t count)
+/* May it expire in any queue, or was its time noted before? */
+static bool has_time(const struct message *message)
 {
     uint64_t own;
-    bool is_timed = (message->flags & (MESSAGE_INSPECT | MESSAGE_TIMED)) != 0 &&
-                    ((message->flags & MESSAGE_TIMED) != 0 || message_expiration(message, &own));
-    for (uint32_t i = 0; i < count && !is_timed; i++)
-        is_timed = queues[i]->clock != NULL && queues[i]->clock->has_ttl;
-    return is_timed;
+    return (message->flags & MESSAGE_TIMED) != 0 || message_expiration(message, &own);
 }
 
-uint64_t publish_to_queues(struct engine *engine, struct message *message,
-                           struct queue *const *queues, uint32_t count)
+/* Must it be known when MESSAGE was put into these queues? */
+static inline __attribute__((always_inline)) bool
+needs_time(const struct message *message, struct queue *const *queues, uint32_t count)
+{
+    if (__builtin_expect((message->flags & (MESSAGE_INSPECT | MESSAGE_TIMED)) != 0, 0) &&
+        has_time(message))
+        return true;
+    for (uint32_t i = 0; i < count; i++)
+        if (__builtin_expect(queues[i]->clock != NULL, 0) && queues[i]->clock->has_ttl)
+            return true;
+    return false;
+}
+
+/* In its caller: to save and restore registers would take as long as what it does for one queue. */
+static inline __attribute__((always_inline)) uint64_t
+put(struct engine *engine, struct message *message, struct queue *const *queues, uint32_t count)
 {
     if (__builtin_expect(needs_time(message, queues, count), 0))
         message = message_with_time(message, engine_wall_ms(engine));
@@ -315,6 +333,12 @@ uint64_t publish_to_queues(struct engine *engine, struct message *message,
     }
     queue_publish(queues[count - 1], message);
     return lsn;
+}
+
+uint64_t publish_to_queues(struct engine *engine, struct message *message,
+                           struct queue *const *queues, uint32_t count)
+{
+    return put(engine, message, queues, count);
 }
 
 void publish_into(struct queue *queue, struct message *message)
@@ -365,10 +389,40 @@ static uint64_t hand_out(struct channel *channel, struct message *message,
     if (__builtin_expect(channel->session->vhost->rejecting > 0, 0))
         return hand_out_to_willing(channel, message, queues, count);
     channel->memo_exchange->routed += count;
-    return publish_to_queues(engine, message, queues, count);
+    return put(engine, message, queues, count);
 }
 
-/* The rare messages: with CC, BCC or a reply-to of direct reply-to. */
+/* Puts those of SET in which messages wait to be routed later in front of the others; how many. */
+static uint32_t put_delays_first(struct route_set *set)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < set->count; i++)
+        if (set->queues[i]->delay != NULL) {
+            struct queue *queue = set->queues[i];
+            set->queues[i] = set->queues[count];
+            set->queues[count++] = queue;
+        }
+    return count;
+}
+
+/* What waits keeps its BCC until it is routed; those who get it now must not see that. */
+static uint64_t hand_out_apart(struct channel *channel, const struct command_publish *command,
+                               struct properties *properties, const struct route_set *set,
+                               uint32_t delay_count)
+{
+    struct engine *engine = channel->session->engine;
+    struct message *later = command->message, *now = command->message;
+    struct properties of_later = *properties;
+    message_ref(now);
+    later = rewrite(channel, later, &of_later, true);
+    now = rewrite(channel, now, properties, false);
+    engine_begin_together(engine);
+    (void)hand_out(channel, later, set->queues, delay_count, false);
+    (void)hand_out(channel, now, set->queues + delay_count, set->count - delay_count, false);
+    return engine_end_together(engine);
+}
+
+/* The rare messages: with CC, BCC, x-delay or a reply-to of direct reply-to. */
 static uint64_t route_inspected(struct channel *channel, struct exchange *exchange,
                                 const struct command_publish *command)
 {
@@ -377,7 +431,10 @@ static uint64_t route_inspected(struct channel *channel, struct exchange *exchan
     struct properties properties;
     CHECK(properties_decode(message_properties(message), &properties) == METHOD_OK);
     publish_collect(exchange, message, &properties, set);
-    message = rewrite(channel, message, &properties);
+    uint32_t delay_count = put_delays_first(set);
+    if (delay_count > 0 && delay_count < set->count && has_bcc_header(&properties))
+        return hand_out_apart(channel, command, &properties, set, delay_count);
+    message = rewrite(channel, message, &properties, delay_count > 0);
     return hand_out(channel, message, set->queues, set->count, command->mandatory);
 }
 

@@ -3,7 +3,7 @@
  * Design notes. Whatever was delivered had a lower position than all that was not, so what comes
  * back always stands before the deque: the deque stays a plain FIFO, and order needs a heap only
  * for what came back. A message that finds an empty queue and a consumer with credit never enters
- * either.
+ * either. With priorities that is so of each level (priority.c).
  */
 #include "exchange/queue.h"
 
@@ -11,6 +11,7 @@
 #include "exchange/consumer.h"
 #include "exchange/dead_letter.h"
 #include "exchange/definition.h"
+#include "exchange/delay.h"
 #include "exchange/delivery_limit.h"
 #include "exchange/engine.h"
 #include "exchange/message.h"
@@ -25,16 +26,14 @@ static struct engine *engine_of(const struct queue *queue)
     return queue->vhost->engine;
 }
 
-struct queue *queue_declare(struct vhost *vhost, const struct queue_spec *spec)
+struct queue *queue_new_hidden(struct vhost *vhost, struct slice name, bool durable)
 {
     struct queue *queue = mem_zalloc(sizeof *queue);
     queue->id = ++vhost->engine->last_queue_id;
     queue->vhost = vhost;
     vhost->references++;
-    queue->name = slice_dup(spec->name);
-    queue->arguments = slice_dup(spec->arguments);
-    queue->durable = spec->durable;
-    queue->auto_delete = spec->auto_delete;
+    queue->name = slice_dup(name);
+    queue->durable = durable;
     queue->references = 1;
     queue->next_position = 1;
     list_init(&queue->consumers);
@@ -42,6 +41,14 @@ struct queue *queue_declare(struct vhost *vhost, const struct queue_spec *spec)
     list_init(&queue->bindings);
     list_init(&queue->paging.getters);
     list_init(&queue->paging.waits);
+    return queue;
+}
+
+struct queue *queue_declare(struct vhost *vhost, const struct queue_spec *spec)
+{
+    struct queue *queue = queue_new_hidden(vhost, spec->name, spec->durable);
+    queue->arguments = slice_dup(spec->arguments);
+    queue->auto_delete = spec->auto_delete;
     if (spec->owner != NULL) {
         queue->owner = spec->owner;
         list_append(&spec->owner->exclusive_queues, &queue->owned);
@@ -59,8 +66,11 @@ void queue_unref(struct queue *queue)
         return;
     CHECK(queue->deleted && queue_depth(queue) == 0);
     returned_fini(&queue->returned);
+    priority_free(queue->priority);
     mem_free((void *)queue->name.data);
     mem_free((void *)queue->arguments.data);
+    if (queue->delay != NULL)
+        delay_free(queue->delay);
     vhost_unref(queue->vhost);
     mem_free(queue);
 }
@@ -71,41 +81,45 @@ static inline bool expiry_may(const struct queue *queue, const struct message *m
     return queue->clock != NULL || (message->flags & MESSAGE_TIMED) != 0;
 }
 
-/* Puts a message behind all others. */
+/* Puts a message behind all others, of its level. */
 static void push(struct queue *queue, uint64_t position, struct message *message)
 {
+    struct deque *deque = &queue->ready;
     queue->ready_bytes += message->body_bytes;
     if (queue_has_priorities(queue)) {
-        uint64_t rank = priority_rank(queue, message, position);
-        returned_push(&queue->returned,
-                      (struct returned_entry){.position = rank, .message = message});
-        return;
+        deque = priority_push(queue, position, message);
+        if (deque == &queue->ready && deque->cold.count == 0)
+            paging_overtaken(queue);
+    } else {
+        deque_push(deque, &engine_of(queue)->blocks, position, message);
     }
-    deque_push(&queue->ready, &engine_of(queue)->blocks, position, message);
-    if (__builtin_expect(queue->ready.blocks > DEQUE_BLOCKS_KEPT, 0))
+    if (__builtin_expect(deque->blocks > DEQUE_BLOCKS_KEPT, 0))
         paging_note_backlog(queue);
+}
+
+/* The same from what was not delivered. */
+static bool take_ready(struct queue *queue, struct returned_entry *entry)
+{
+    bool is_leaving;
+    if (!deque_pop(&queue->ready, &engine_of(queue)->blocks, entry, &is_leaving))
+        return false;
+    if (__builtin_expect(is_leaving, 0))
+        paging_taken(queue, entry);
+    if (__builtin_expect(queue->ready.cold.count > 0, 0) && entry->position >= queue->ready.ask_at)
+        paging_fetch(queue);
+    if (__builtin_expect(queue->parked > 0, 0) && deque_is_empty(&queue->ready))
+        priority_advance(queue);
+    return true;
 }
 
 bool queue_take(struct queue *queue, struct returned_entry *entry)
 {
-    if (queue_has_priorities(queue) && queue->ready.cold.count > 0) {
-        paging_fetch(queue); /* what is to come may have a higher priority */
+    if (__builtin_expect(queue_returned_first(queue), 0))
+        (void)returned_pop(&queue->returned, entry);
+    else if (!take_ready(queue, entry))
         return false;
-    }
-    if (returned_pop(&queue->returned, entry)) {
-        entry->position = priority_position(queue, entry->position);
-    } else {
-        bool is_leaving;
-        if (!deque_pop(&queue->ready, &engine_of(queue)->blocks, entry, &is_leaving))
-            return false;
-        if (__builtin_expect(is_leaving, 0))
-            paging_taken(queue, entry);
-        if (__builtin_expect(queue->ready.cold.count > 0, 0) &&
-            entry->position >= queue->paging.ask_at)
-            paging_fetch(queue);
-    }
     queue->ready_bytes -= entry->message->body_bytes;
-    if (__builtin_expect(queue->clock != NULL, 0))
+    if (__builtin_expect(queue->clock != NULL, 0) && expiry_looks_at_head(queue->clock))
         expiry_head_changed(queue);
     return true;
 }
@@ -147,9 +161,12 @@ void queue_drop_cold(struct queue *queue)
 uint64_t queue_purge(struct queue *queue)
 {
     uint64_t count = queue_depth(queue);
-    queue_drop_cold(queue);
-    for (struct returned_entry entry; queue_take(queue, &entry);)
-        queue_settle(queue, entry.position, entry.message);
+    struct returned_entry entry;
+    do {
+        queue_drop_cold(queue);
+        while (queue->ready.cold.count == 0 && queue_take(queue, &entry))
+            queue_settle(queue, entry.position, entry.message);
+    } while (queue_depth(queue) > 0);
     engine_of(queue)->counters.messages_purged += count;
     return count;
 }
@@ -157,11 +174,11 @@ uint64_t queue_purge(struct queue *queue)
 void queue_restore(struct queue *queue, uint64_t first, uint64_t end, uint64_t count,
                    uint64_t bytes)
 {
-    if (queue->next_position < end)
-        queue->next_position = end;
+    if (queue->next_position < position_number(end))
+        queue->next_position = position_number(end);
     if (count == 0)
         return;
-    deque_fill_cold(&queue->ready, &(struct deque_cold){first, end, count, bytes});
+    priority_restore(queue, &(struct deque_cold){first, end, count, bytes});
     queue->ready_bytes += bytes;
     queue->persistent += count;
     queue->persistent_bytes += bytes;
@@ -169,6 +186,32 @@ void queue_restore(struct queue *queue, uint64_t first, uint64_t end, uint64_t c
         expiry_restore(queue);
     if (queue->limit.drops)
         queue_limit_changed(queue); /* what was dropped last may not have reached the log */
+}
+
+void queue_set_recovered(struct queue *queue, uint64_t position)
+{
+    if (queue_has_priorities(queue))
+        priority_set_recovered(queue, position);
+    else
+        queue->recovered_below = position;
+}
+
+bool queue_is_recovered(const struct queue *queue, uint64_t position)
+{
+    return !queue_has_priorities(queue) || priority_is_recovered(queue, position);
+}
+
+uint64_t queue_cold(const struct queue *queue, uint64_t *bytes)
+{
+    uint64_t count = 0;
+    uint32_t level = queue->level;
+    *bytes = 0;
+    do {
+        const struct deque_cold *cold = &priority_deque_of(queue, level)->cold;
+        count += cold->count;
+        *bytes += cold->bytes;
+    } while (priority_next(queue, &level));
+    return count;
 }
 
 /* Tells the client that its consumer is gone (section 1.8.3.5; RabbitMQ's
@@ -237,9 +280,14 @@ static struct consumer *next_consumer(struct queue *queue)
 
 void queue_publish(struct queue *queue, struct message *message)
 {
-    uint64_t position = queue->next_position++;
+    uint64_t position = queue_has_priorities(queue) ? priority_take_position(queue, message)
+                                                    : queue->next_position++;
     queue->traffic.count[TRAFFIC_PUBLISH]++;
     count_persistent(queue, message, 1);
+    if (__builtin_expect(queue->delay != NULL, 0)) {
+        delay_publish(queue, position, message);
+        return;
+    }
     if (queue_depth(queue) == 0) {
         struct consumer *consumer = next_consumer(queue);
         if (consumer != NULL) {
@@ -251,7 +299,7 @@ void queue_publish(struct queue *queue, struct message *message)
     push(queue, position, message);
     if (__builtin_expect(expiry_may(queue, message), 0))
         expiry_pushed(queue, message);
-    if (__builtin_expect(queue->limit.drops, 0))
+    if (__builtin_expect(queue->limit.drops, 0) && queue_is_over(queue))
         (void)queue_limit_enforce(queue);
 }
 
@@ -274,9 +322,7 @@ void queue_requeue(struct queue *queue, uint64_t position, struct message *messa
                                                    .delivery_count = delivery_count});
     }
     queue->ready_bytes += message->body_bytes;
-    uint64_t rank = queue_has_priorities(queue) ? priority_rank(queue, message, position)
-                                                : position;
-    returned_push(&queue->returned, (struct returned_entry){rank, message, delivery_count});
+    returned_push(&queue->returned, (struct returned_entry){position, message, delivery_count});
     if (expiry_may(queue, message))
         expiry_requeued(queue, message);
     if (queue->limit.drops)
@@ -293,8 +339,10 @@ void queue_schedule(struct queue *queue)
 
 void queue_dispatch(struct queue *queue)
 {
+    uint64_t wall_ms = queue->clock == NULL ? UINT64_MAX : engine_wall_ms(engine_of(queue));
     for (;;) {
-        if (__builtin_expect(queue->clock != NULL, 0) && !expiry_drop(queue))
+        if (__builtin_expect(queue->clock != NULL, 0) && !expiry_is_fresh(queue->clock, wall_ms) &&
+            !expiry_drop(queue))
             return;
         struct consumer *consumer = queue_depth(queue) == 0 ? NULL : next_consumer(queue);
         if (consumer == NULL)

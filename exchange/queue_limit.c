@@ -10,15 +10,9 @@
 /* So many are dropped at once. */
 #define DROPS_MAX 1000
 
-static bool is_above(uint64_t count, uint64_t bytes, const struct queue_settings *settings)
+static bool is_above(const struct queue *queue, uint64_t count, uint64_t bytes)
 {
-    return (settings->max_length >= 0 && count > (uint64_t)settings->max_length) ||
-           (settings->max_length_bytes >= 0 && bytes > (uint64_t)settings->max_length_bytes);
-}
-
-static bool is_over(const struct queue *queue)
-{
-    return is_above(queue_depth(queue), queue->ready_bytes, &queue->settings);
+    return count > queue->limit.count_max || bytes > queue->limit.bytes_max;
 }
 
 static void come_back(struct queue *queue)
@@ -34,18 +28,19 @@ static bool drop_unread(struct queue *queue)
     const struct deque_cold *cold = &queue->ready.cold;
     uint64_t count = cold->count;
     if (queue->settings.dead_letters ||
-        !is_above(queue_depth(queue) - count + 1, queue->ready_bytes - cold->bytes,
-                  &queue->settings))
+        !is_above(queue, queue_depth(queue) - count + 1, queue->ready_bytes - cold->bytes))
         return false;
     queue_drop_cold(queue);
     queue->vhost->engine->counters.messages_overflow_dropped += count;
+    queue->vhost->engine->counters.messages_dropped_maxlen += count;
+    queue_schedule(queue); /* who waited for those may take what stands behind them */
     return true;
 }
 
 uint32_t queue_limit_enforce(struct queue *queue)
 {
     uint32_t dropped = 0;
-    while (is_over(queue)) {
+    while (queue_is_over(queue)) {
         struct returned_entry entry;
         if (dropped == DROPS_MAX) {
             come_back(queue);
@@ -73,8 +68,7 @@ static uint32_t drop_rest(struct timer *timer)
 bool queue_limit_rejects(const struct queue *queue, const struct message *message)
 {
     return queue->limit.rejects &&
-           is_above(queue_depth(queue) + 1, queue->ready_bytes + message->body_bytes,
-                    &queue->settings);
+           is_above(queue, queue_depth(queue) + 1, queue->ready_bytes + message->body_bytes);
 }
 
 static void reject(struct queue *queue, struct message *message)
@@ -111,9 +105,11 @@ void queue_limit_changed(struct queue *queue)
     const struct queue_settings *settings = &queue->settings;
     bool is_limited = settings->max_length >= 0 || settings->max_length_bytes >= 0;
     queue->limit.rest.due = drop_rest;
+    queue->limit.count_max = (uint64_t)settings->max_length; /* QUEUE_SETTING_NONE is the most */
+    queue->limit.bytes_max = (uint64_t)settings->max_length_bytes;
     queue->limit.drops = is_limited && settings->overflow == OVERFLOW_DROP_HEAD;
     set_rejects(queue, is_limited && settings->overflow != OVERFLOW_DROP_HEAD);
-    if (queue->limit.drops && is_over(queue))
+    if (queue->limit.drops && queue_is_over(queue))
         come_back(queue);
 }
 

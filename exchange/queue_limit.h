@@ -17,9 +17,10 @@ struct queue;
 
 /* Of a queue. */
 struct queue_limit {
-    bool drops;        /* it has a limit, and what is too much goes at the head */
-    bool rejects;      /* it has one, and takes no more (counted in vhost.rejecting) */
-    struct timer rest; /* armed while there is more to drop than was dropped at once */
+    bool drops;                    /* it has a limit, and what is too much goes at the head */
+    bool rejects;                  /* it has one, and takes no more (counted in vhost.rejecting) */
+    uint64_t count_max, bytes_max; /* the limit; UINT64_MAX: any number */
+    struct timer rest;             /* armed while there is more to drop than was dropped at once */
 };
 
 /* QUEUE, which has limit.drops, may hold too much by now: drops what is too much, a bounded number

@@ -70,6 +70,15 @@ static enum overflow overflow(const struct sources *sources)
                                                                     : OVERFLOW_DROP_HEAD;
 }
 
+uint8_t queue_settings_max_priority(struct slice arguments)
+{
+    struct table_value value;
+    if (!table_find(arguments, SLICE_LITERAL("x-max-priority"), &value) ||
+        !table_type_is_integer(value.type) || value.integer <= 0)
+        return 0;
+    return value.integer > UINT8_MAX ? UINT8_MAX : (uint8_t)value.integer;
+}
+
 void queue_settings_merge(struct queue_settings *settings, struct slice arguments,
                           struct policy *const policies[POLICY_KINDS])
 {
@@ -92,10 +101,7 @@ void queue_settings_merge(struct queue_settings *settings, struct slice argument
     settings->single_active = table_find(arguments, SLICE_LITERAL("x-single-active-consumer"),
                                          &value) &&
                               value.type == TABLE_BOOL && value.boolean;
-    settings->max_priority = 0;
-    if (table_find(arguments, SLICE_LITERAL("x-max-priority"), &value) &&
-        table_type_is_integer(value.type) && value.integer > 0)
-        settings->max_priority = value.integer > UINT8_MAX ? UINT8_MAX : (uint8_t)value.integer;
+    settings->max_priority = queue_settings_max_priority(arguments);
 }
 
 void queue_settings_changed(struct queue *queue)

@@ -39,6 +39,10 @@ struct queue_settings {
 void queue_settings_merge(struct queue_settings *settings, struct slice arguments,
                           struct policy *const policies[POLICY_KINDS]);
 
+/* The highest priority of messages in a queue declared with ARGUMENTS, a valid table; 0: they have
+ * none. It is the queue's for life. */
+uint8_t queue_settings_max_priority(struct slice arguments);
+
 /* The arguments or policies of QUEUE are not what they were: works out its settings, and lets each
  * feature do what follows at once for what is in the queue. */
 void queue_settings_changed(struct queue *queue);

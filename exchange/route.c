@@ -9,6 +9,7 @@
 #include "exchange/route.h"
 
 #include "exchange/binding.h"
+#include "exchange/delay.h"
 #include "exchange/message.h"
 #include "exchange/queue.h"
 #include "exchange/vhost.h"
@@ -101,6 +102,10 @@ static void ask(struct route_walk *walk, struct exchange *exchange, struct slice
             walk->matches++;
             add_queue(walk->set, queue);
         }
+    } else if (__builtin_expect(exchange->is_delayed, 0) && delay_of(message) > 0) {
+        depend_on(walk, EXCHANGE_DEPENDS_ON_MESSAGE);
+        walk->matches++;
+        add_queue(walk->set, delay_queue(exchange));
     } else {
         depend_on(walk, exchange->dependence);
         exchange->type->route(exchange, routing_key, message, walk);

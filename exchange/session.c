@@ -26,6 +26,7 @@ void session_free(struct session *session)
     session->magic = 0;
     mem_free((void *)session->name.data);
     mem_free((void *)session->client_properties.data);
+    mem_free((void *)session->tls.data);
     mem_free(session->channels);
     access_forget(&session->access);
     if (session->user != NULL)

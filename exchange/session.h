@@ -44,12 +44,14 @@ struct session {
     uint64_t id;                    /* counts up */
     struct slice name;              /* owned */
     struct slice client_properties; /* owned; a valid table */
+    struct slice tls;               /* owned; as in struct command_login */
     struct user *user;              /* a reference; NULL until logged in */
     struct access_memory access;    /* what that may do */
     struct vhost *vhost;            /* NULL until opened */
     struct registered registered;
-    uint64_t opened_ms; /* since 1970 */
-    char mechanism[16]; /* by which its user logged in */
+    uint64_t opened_ms;                     /* since 1970 */
+    char mechanism[16];                     /* by which its user logged in */
+    struct method_connection_tune_ok tuned; /* what client and server agreed on */
     bool from_loopback;
     bool is_tls;
     bool is_operators;        /* basic.get takes from paused queues, too */

@@ -70,6 +70,8 @@ struct store_fetch {
     struct queue *queue; /* whoever asks sees to it that it is there until the answer has come */
     uint64_t first, end;
     uint32_t bytes;
+    uint32_t position_count; /* 0: all; else of these alone, which ascend: they are copied */
+    const uint64_t *positions;
 };
 
 struct store_fetched {

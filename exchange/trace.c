@@ -113,7 +113,8 @@ void trace_publish(struct channel *channel, struct message *message, struct queu
         return;
     struct buf headers = {0}, routed = {0};
     for (uint32_t i = 0; i < count; i++)
-        put_text(&routed, queues[i]->name);
+        if (queues[i]->delay == NULL)
+            put_text(&routed, queues[i]->name);
     put_message(&headers, vhost->engine, message);
     put_channel(&headers, channel);
     put_table(&headers, "routed_queues", TABLE_ARRAY, buf_slice(&routed));

@@ -94,11 +94,11 @@ uint64_t tx_commit(struct channel *channel)
                                                   .acked = settled->acked,
                                                   .requeue = settled->requeue});
     }
+    channel_wake(channel); /* dead letters go to consumers that have credit now */
     dead_letter_send(engine);
     uint64_t lsn = engine_end_together(engine);
     forget(tx);
     unacked_tidy(&channel->unacked);
-    channel_wake(channel);
     return lsn;
 }
 

@@ -8,6 +8,8 @@
 #include "exchange/vhost.h"
 
 #include "exchange/binding.h"
+#include "exchange/definition.h"
+#include "exchange/delay.h"
 #include "exchange/engine.h"
 #include "exchange/event.h"
 #include "exchange/permission.h"
@@ -192,12 +194,27 @@ static void forget_own(struct exchange *exchange)
         engine->log_exchange = NULL;
 }
 
+/* What waits in the exchange goes with it, at once. */
+static void record_deletion(struct vhost *vhost, struct exchange *exchange)
+{
+    bool is_alone = exchange->delay == NULL;
+    if (!is_alone)
+        engine_begin_together(vhost->engine);
+    if (exchange->durable && !is_predeclared(exchange))
+        record(vhost, &(struct store_record){.kind = STORE_EXCHANGE_DELETE, .exchange = exchange});
+    if (is_alone)
+        return;
+    delay_delete(exchange);
+    uint64_t lsn = engine_end_together(vhost->engine);
+    if (lsn != 0)
+        vhost->engine->topology_lsn = lsn;
+}
+
 static void delete_exchange(struct vhost *vhost, struct exchange *exchange)
 {
     exchange->deleted = true;
     map_remove(&vhost->exchanges, exchange->name);
-    if (exchange->durable && !is_predeclared(exchange))
-        record(vhost, &(struct store_record){.kind = STORE_EXCHANGE_DELETE, .exchange = exchange});
+    record_deletion(vhost, exchange);
     unbind_destination(vhost, &exchange->bindings_in);
     for (struct list_node *node; (node = list_first(&exchange->bindings_out)) != NULL;)
         unbind(vhost, LIST_ENTRY(node, struct binding, by_source));

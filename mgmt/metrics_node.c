@@ -215,6 +215,18 @@ void metrics_put_own(struct scrape *scrape)
                        "Commands that the engine applied", counters->commands);
     metrics_put_number(scrape, "stoatmq_", "messages_expired_total", true,
                        "Messages whose time was over", counters->messages_expired);
+    metrics_put_number(scrape, "stoatmq_", "messages_overflow_dropped_total", true,
+                       "Messages dropped or dead-lettered since their queue was full",
+                       counters->messages_overflow_dropped);
+    metrics_put_number(scrape, "stoatmq_", "messages_overflow_rejected_total", true,
+                       "Messages that a full queue did not take",
+                       counters->messages_overflow_rejected);
+    metrics_put_number(scrape, "stoatmq_", "messages_delayed_total", true,
+                       "Messages that were made to wait in an exchange (x-delay)",
+                       counters->messages_delayed);
+    metrics_put_number(scrape, "stoatmq_", "messages_delayed", false,
+                       "Messages that wait in exchanges",
+                       scrape->snapshot->engine.messages_delayed);
     metrics_put_number(scrape, "stoatmq_", "messages_paged_out_total", true,
                        "Messages that left memory and are in the store alone",
                        counters->messages_paged_out);

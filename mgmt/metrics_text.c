@@ -352,32 +352,36 @@ static void put_churn(struct scrape *scrape)
                            scrape->snapshot->overview->values[COLUMN_CHURN + i]);
 }
 
+/* "disabled", RabbitMQ says of messages that no dead-letter exchange was for. */
 static void put_dead_letters(struct scrape *scrape)
 {
     const struct counters *counters = &scrape->snapshot->engine.counters;
     const struct {
         const char *name, *help;
-        uint64_t count;
+        uint64_t dropped, sent;
     } reasons[] = {
         {"messages_dead_lettered_expired_total",
          "Total number of messages dead-lettered due to message TTL exceeded",
-         counters->messages_dead_lettered_expired},
+         counters->messages_dropped_expired, counters->messages_dead_lettered_expired},
         {"messages_dead_lettered_rejected_total",
          "Total number of messages dead-lettered due to basic.reject or basic.nack",
-         counters->messages_dead_lettered_rejected},
+         counters->messages_dropped_rejected, counters->messages_dead_lettered_rejected},
         {"messages_dead_lettered_maxlen_total",
          "Total number of messages dead-lettered due to overflow drop-head or reject-publish-dlx",
-         counters->messages_dead_lettered_maxlen},
+         counters->messages_dropped_maxlen, counters->messages_dead_lettered_maxlen},
         {"messages_dead_lettered_delivery_limit_total",
          "Total number of messages dead-lettered due to delivery-limit exceeded",
+         counters->messages_dropped_delivery_limit,
          counters->messages_dead_lettered_delivery_limit},
     };
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
         put_head(scrape, "rabbitmq_global_", reasons[i].name, true, reasons[i].help);
         buf_printf(scrape->out,
                    "rabbitmq_global_%s{queue_type=\"rabbit_classic_queue\","
-                   "dead_letter_strategy=\"at_most_once\"} %" PRIu64 "\n",
-                   reasons[i].name, reasons[i].count);
+                   "dead_letter_strategy=\"at_most_once\"} %" PRIu64 "\n"
+                   "rabbitmq_global_%s{queue_type=\"rabbit_classic_queue\","
+                   "dead_letter_strategy=\"disabled\"} %" PRIu64 "\n",
+                   reasons[i].name, reasons[i].sent, reasons[i].name, reasons[i].dropped);
     }
 }
 

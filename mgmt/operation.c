@@ -97,6 +97,18 @@ struct queue *operation_queue(struct operation *operation, enum access_operation
     return queue;
 }
 
+struct exchange *operation_exchange(struct operation *operation, enum access_operation access,
+                                    struct slice name)
+{
+    struct channel *channel = session_channel(operation->session, CHANNEL);
+    struct exchange *exchange = handler_check_exchange(channel, access, name, &operation->error) < 0
+                                    ? NULL
+                                    : handler_exchange(channel, name, &operation->error);
+    if (exchange == NULL)
+        operation->failed = true;
+    return exchange;
+}
+
 bool operation_publish(struct operation *operation, struct message *message)
 {
     engine_apply(operation->engine,

@@ -42,6 +42,10 @@ bool operation_apply(struct operation *operation, const struct method *method);
 struct queue *operation_queue(struct operation *operation, enum access_operation access,
                               struct slice name);
 
+/* The same of an exchange. */
+struct exchange *operation_exchange(struct operation *operation, enum access_operation access,
+                                    struct slice name);
+
 /* Publishes MESSAGE, which is taken, as mandatory. */
 bool operation_publish(struct operation *operation, struct message *message);
 

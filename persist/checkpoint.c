@@ -30,6 +30,7 @@ enum item {
     ITEM_BINDING = 5,
     ITEM_DEFINITION = 6,
     ITEM_TIMED = 7, /* a queue, above: some of its messages may have a time */
+    ITEM_LEVEL = 8, /* of a queue, above, that has priorities */
 };
 
 /* --- writing ------------------------------------------------------------------------------ */
@@ -78,6 +79,13 @@ static void put_queue(struct buf *out, const struct inventory_queue *queue)
         buf_u8(out, ITEM_TIMED);
         bytes_put_u64(out, queue->id);
     }
+    for (uint32_t i = 0; queue->levels != NULL && i <= queue->max_priority; i++)
+        if (queue->levels[i].next_position > position_of(i, 1)) {
+            buf_u8(out, ITEM_LEVEL);
+            bytes_put_u64(out, queue->id);
+            bytes_put_u64(out, queue->levels[i].next_position);
+            bytes_put_u64(out, queue->levels[i].bytes);
+        }
 }
 
 static void put_segment(struct buf *out, const struct inventory_segment *segment)
@@ -167,12 +175,18 @@ static void get_run(struct cursor *cursor, struct inventory *inventory,
     struct slice gone = cursor_bytes(cursor, (size_t)words * sizeof(uint64_t));
     struct inventory_segment *segment = inventory_segment(inventory, number);
     if (cursor->failed || segment == NULL || span == 0 || first >= span || span > RUN_SPAN_MAX ||
-        base > UINT64_MAX - span || base + span > queue->next_position || base + first < *end ||
-        live == 0 || words > span / 64 + 1) {
+        position_level(base) > queue->max_priority ||
+        position_number(base) + span > queue->next_position || base + first < *end || live == 0 ||
+        words > span / 64 + 1) {
         cursor_fail(cursor);
         return;
     }
     *end = base + span;
+    struct inventory_level *level = inventory_level(queue, position_level(base));
+    if (level != NULL) {
+        level->next_position = *end;
+        level->live += live;
+    }
     struct inventory_run *run = runs_insert(&queue->stored, queue->stored.count, queue, segment,
                                             base);
     run->span = span;
@@ -201,6 +215,8 @@ static void get_queue(struct cursor *cursor, struct inventory *inventory)
     }
     struct inventory_queue *queue = inventory_add_queue(inventory, id, declared);
     queue->next_position = bytes_u64(cursor);
+    if (queue->next_position > POSITION_NUMBER_MAX)
+        cursor_fail(cursor);
     uint64_t live = bytes_u64(cursor);
     queue->bytes = bytes_u64(cursor);
     uint32_t runs = bytes_u32(cursor);
@@ -220,6 +236,22 @@ static void get_timed(struct cursor *cursor, struct inventory *inventory)
         cursor_fail(cursor);
     else
         queue->timed = true;
+}
+
+static void get_level(struct cursor *cursor, struct inventory *inventory)
+{
+    struct inventory_queue *queue = inventory_find(inventory, bytes_u64(cursor));
+    uint64_t next = bytes_u64(cursor), bytes = bytes_u64(cursor);
+    struct inventory_level *level = cursor->failed || queue == NULL
+                                        ? NULL
+                                        : inventory_level(queue, position_level(next));
+    if (level == NULL || next < level->next_position ||
+        position_number(next) > queue->next_position) {
+        cursor_fail(cursor);
+        return;
+    }
+    level->next_position = next;
+    level->bytes = bytes;
 }
 
 /* None is behind the checkpoint's place, which is in segment MOST. */
@@ -295,6 +327,9 @@ static void get_items(struct cursor *cursor, struct inventory *inventory, uint64
             break;
         case ITEM_TIMED:
             get_timed(cursor, inventory);
+            break;
+        case ITEM_LEVEL:
+            get_level(cursor, inventory);
             break;
         default:
             cursor_fail(cursor);

@@ -15,7 +15,8 @@
 static void put_queue(const struct queue *queue, struct buf *out)
 {
     buf_u8(out, (uint8_t)((queue->durable ? FACT_DURABLE : 0) |
-                          (queue->auto_delete ? FACT_AUTO_DELETE : 0)));
+                          (queue->auto_delete ? FACT_AUTO_DELETE : 0) |
+                          (queue->delay != NULL ? FACT_INTERNAL : 0)));
     bytes_put_u64(out, queue->id);
     bytes_put_string(out, queue->vhost->name);
     bytes_put_string(out, queue->name);

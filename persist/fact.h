@@ -16,7 +16,7 @@
 enum fact_flag {
     FACT_DURABLE = 1,
     FACT_AUTO_DELETE = 2,
-    FACT_INTERNAL = 4,
+    FACT_INTERNAL = 4,    /* of a queue: it is what waits in the exchange of its name */
     FACT_TO_EXCHANGE = 8, /* of a binding: its destination is an exchange, named by name */
     FACT_PERSISTENT = 16,
     FACT_PARTS = 32, /* of a message: its body begins in RECORD_PARTs */

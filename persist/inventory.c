@@ -8,6 +8,7 @@
 
 #include <errno.h>
 
+#include "exchange/queue_settings.h"
 #include "persist/fact.h"
 #include "persist/inventory_runs.h"
 #include "persist/inventory_topology.h"
@@ -36,8 +37,11 @@ struct inventory_queue *inventory_add_queue(struct inventory *inventory, uint64_
 {
     struct inventory_queue *queue = mem_zalloc(sizeof *queue);
     memcpy(queue->key, &id, sizeof id);
+    struct fact fact;
     queue->id = id;
     queue->declared = slice_dup(declared);
+    if (declared.size > 0 && fact_decode(STORE_QUEUE_DECLARE, declared, &fact) == 0)
+        queue->max_priority = queue_settings_max_priority(fact.arguments);
     queue->next_position = 1;
     map_add(&inventory->queues, slice_of(queue->key, sizeof queue->key), queue);
     if (id > inventory->last_queue_id)
@@ -45,11 +49,24 @@ struct inventory_queue *inventory_add_queue(struct inventory *inventory, uint64_
     return queue;
 }
 
+struct inventory_level *inventory_level(struct inventory_queue *queue, uint32_t level)
+{
+    if (queue->max_priority == 0 || level > queue->max_priority)
+        return NULL;
+    if (queue->levels == NULL) {
+        queue->levels = mem_zalloc((queue->max_priority + 1u) * sizeof *queue->levels);
+        for (uint32_t i = 0; i <= queue->max_priority; i++)
+            queue->levels[i].next_position = position_of(i, 1);
+    }
+    return &queue->levels[level];
+}
+
 static void free_queue(struct inventory_queue *queue)
 {
     runs_clear(&queue->stored);
     runs_clear(&queue->paged);
     mem_free((void *)queue->declared.data);
+    mem_free(queue->levels);
     mem_free(queue);
 }
 
@@ -149,11 +166,56 @@ bool inventory_next(const struct inventory_queue *queue, uint64_t position,
     return true;
 }
 
+bool inventory_at(const struct inventory_queue *queue, uint64_t position,
+                  struct inventory_place *place)
+{
+    if (runs_find(&queue->stored, position, place))
+        return true;
+    if (!runs_find(&queue->paged, position, place))
+        return false;
+    place->paged = true;
+    return true;
+}
+
 static void note_in_index(struct inventory *inventory, uint64_t lsn, uint64_t queue,
                           uint64_t position)
 {
     if (inventory->index.segment == lsn_segment(lsn))
         index_builder_add(&inventory->index, queue, position, lsn_offset(lsn));
+}
+
+/* One more message, at POSITION. */
+static void count(struct inventory_queue *queue, uint64_t position, uint64_t bytes)
+{
+    struct inventory_level *level = inventory_level(queue, position_level(position));
+    queue->live++;
+    queue->bytes += bytes;
+    if (level != NULL) {
+        level->live++;
+        level->bytes += bytes;
+    }
+}
+
+/* SETTLED fewer. BYTES may be too many, as those of paged messages are among them. */
+static void discount(uint64_t *live, uint64_t *bytes, uint64_t settled, uint64_t settled_bytes)
+{
+    *live -= settled;
+    *bytes = *live == 0 || settled_bytes > *bytes ? 0 : *bytes - settled_bytes;
+}
+
+/* Is POSITION one that QUEUE may give next? Then it is taken. */
+static bool take_position(struct inventory_queue *queue, uint64_t position)
+{
+    struct inventory_level *level = inventory_level(queue, position_level(position));
+    uint64_t next = level != NULL ? level->next_position : queue->next_position;
+    if (position < next || position_number(position) == POSITION_NUMBER_MAX ||
+        position_level(position) > queue->max_priority)
+        return false;
+    if (level != NULL)
+        level->next_position = position + 1;
+    if (position_number(position) >= queue->next_position)
+        queue->next_position = position_number(position) + 1;
+    return true;
 }
 
 static int message_stored(struct inventory *inventory, const struct fact *fact, uint64_t lsn)
@@ -165,13 +227,11 @@ static int message_stored(struct inventory *inventory, const struct fact *fact, 
         struct inventory_queue *queue = inventory_find(inventory, id);
         if (queue == NULL || queue->declared.size == 0)
             continue;
-        if (position < queue->next_position || position == UINT64_MAX)
+        if (!take_position(queue, position))
             return -EBADMSG;
         (void)runs_put(&queue->stored, queue, segment, position);
-        queue->next_position = position + 1;
         queue->timed = fact->time_ms != 0 || (queue->timed && queue->live > 0);
-        queue->live++;
-        queue->bytes += fact->body_bytes;
+        count(queue, position, fact->body_bytes);
         note_in_index(inventory, lsn, id, position);
     }
     return 0;
@@ -232,15 +292,20 @@ static void settled(struct inventory *inventory, const struct fact *fact)
     struct inventory_queue *queue = inventory_find(inventory, fact->queue);
     if (queue == NULL)
         return;
-    uint64_t end = fact->position + fact->span;
-    uint64_t stored = runs_settle(&queue->stored, fact->position, end);
-    (void)runs_settle(&queue->paged, fact->position, end);
-    queue->live -= stored;
-    if (stored > 0) /* else the bytes are of what was paged, which is not counted */
-        queue->bytes = queue->live == 0 || fact->bytes > queue->bytes ? 0
-                                                                      : queue->bytes - fact->bytes;
-    if (queue->next_position < end)
-        queue->next_position = end;
+    uint64_t position = fact->position, most = POSITION_NUMBER_MAX - position_number(position);
+    uint64_t end = position + (fact->span < most ? fact->span : most); /* they are of one level */
+    struct inventory_level *level = inventory_level(queue, position_level(position));
+    uint64_t stored = runs_settle(&queue->stored, position, end);
+    (void)runs_settle(&queue->paged, position, end);
+    if (stored > 0) { /* else the bytes are of what was paged, which is not counted */
+        discount(&queue->live, &queue->bytes, stored, fact->bytes);
+        if (level != NULL)
+            discount(&level->live, &level->bytes, stored, fact->bytes);
+    }
+    if (queue->next_position < position_number(end))
+        queue->next_position = position_number(end);
+    if (level != NULL && level->next_position < end)
+        level->next_position = end;
 }
 
 static void requeued(struct inventory *inventory, const struct fact *fact)
@@ -257,17 +322,34 @@ static void stopped(struct inventory *inventory, const struct fact *fact)
     struct inventory_queue *queue = inventory_find(inventory, fact->queue);
     if (queue == NULL)
         return;
-    queue->undelivered = fact->position;
+    struct inventory_level *level = inventory_level(queue, position_level(fact->position));
+    if (level != NULL)
+        level->undelivered = fact->position;
+    else
+        queue->undelivered = fact->position;
     queue->stopped = inventory->changes;
 }
 
-uint64_t inventory_undelivered(const struct inventory *inventory,
-                               const struct inventory_queue *queue)
+bool inventory_left(const struct inventory *inventory, const struct inventory_queue *queue,
+                    uint32_t level, struct inventory_left *left)
 {
-    return queue->undelivered > 0 && queue->stopped == inventory->changes &&
-                   queue->undelivered < queue->next_position
-               ? queue->undelivered
-               : queue->next_position;
+    const struct inventory_level whole = {queue->next_position, queue->undelivered, queue->live,
+                                          queue->bytes};
+    const struct inventory_level *at = queue->levels == NULL ? &whole : &queue->levels[level];
+    struct inventory_place first;
+    if (!inventory_next(queue, position_of(level, 0), &first) ||
+        position_level(first.position) != level)
+        return false;
+    bool is_known = at->undelivered > 0 && queue->stopped == inventory->changes;
+    *left = (struct inventory_left){
+        .first = first.position,
+        .end = at->next_position,
+        .count = at->live,
+        .bytes = at->bytes,
+        .undelivered = is_known && at->undelivered < at->next_position ? at->undelivered
+                                                                       : at->next_position,
+    };
+    return true;
 }
 
 /* --- records ------------------------------------------------------------------------------ */

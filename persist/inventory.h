@@ -9,6 +9,7 @@
 #ifndef STOATMQ_PERSIST_INVENTORY_H
 #define STOATMQ_PERSIST_INVENTORY_H
 
+#include "exchange/position.h"
 #include "persist/record.h"
 #include "persist/segment_index.h"
 #include "server/base/list.h"
@@ -45,16 +46,26 @@ struct inventory_runs {
     uint32_t capacity; /* of the block */
 };
 
+/* Of a queue with priorities: what it has at one level (exchange/position.h). */
+struct inventory_level {
+    uint64_t next_position; /* above all that were ever stored at it */
+    uint64_t undelivered;   /* by STORE_STOP: none from there on, of this level, was delivered */
+    uint64_t live, bytes;   /* as the queue's */
+};
+
 struct inventory_queue {
     uint8_t key[sizeof(uint64_t)]; /* its id, for the map */
     uint64_t id;
     struct slice declared;  /* owned: the payload that declared it; empty: it is not durable, and
                                here for what was paged out of it */
-    uint64_t next_position; /* above all that were ever stored for it */
+    uint64_t next_position; /* above all that were ever stored for it; with priorities: above the
+                               numbers of all positions */
     uint64_t undelivered;   /* by STORE_STOP: none from there on was delivered */
     uint64_t stopped;       /* inventory.changes then */
-    bool timed;             /* some of its messages may say when they were put into it */
-    uint64_t live, bytes;   /* what survives a restart: messages, and the size of their bodies */
+    uint8_t max_priority;   /* 0: its messages are of one level */
+    struct inventory_level *levels; /* with priorities: as many and one more, or NULL: none yet */
+    bool timed;                     /* some of its messages may say when they were put into it */
+    uint64_t live, bytes; /* what survives a restart: messages, and the size of their bodies */
     struct inventory_runs stored, paged;
 };
 
@@ -114,11 +125,21 @@ struct inventory_place {
 bool inventory_next(const struct inventory_queue *queue, uint64_t position,
                     struct inventory_place *place);
 
-/* Nothing in QUEUE from this position on was ever delivered: known when the last run ended in
- * order.
- */
-uint64_t inventory_undelivered(const struct inventory *inventory,
-                               const struct inventory_queue *queue);
+/* The message of QUEUE at POSITION; false when there is none. */
+bool inventory_at(const struct inventory_queue *queue, uint64_t position,
+                  struct inventory_place *place);
+
+/* What is left of a queue at one level. */
+struct inventory_left {
+    uint64_t first, end;   /* positions from FIRST on and below END */
+    uint64_t count, bytes; /* messages at these, and the size of their bodies */
+    uint64_t undelivered;  /* none from there on was ever delivered: known when the last run ended
+                              in order */
+};
+
+/* Fills in LEFT for LEVEL of QUEUE; false when nothing is left at it. */
+bool inventory_left(const struct inventory *inventory, const struct inventory_queue *queue,
+                    uint32_t level, struct inventory_left *left);
 
 /* Does anything that lives need segment NUMBER? */
 bool inventory_needs(const struct inventory *inventory, uint64_t number);
@@ -134,6 +155,8 @@ void inventory_drop_stale(struct inventory *inventory);
 struct inventory_queue *inventory_add_queue(struct inventory *inventory, uint64_t id,
                                             struct slice declared);
 struct inventory_segment *inventory_add_segment(struct inventory *inventory, uint64_t number);
+/* QUEUE's level LEVEL; NULL: it has no priorities, or not this level. */
+struct inventory_level *inventory_level(struct inventory_queue *queue, uint32_t level);
 void inventory_add_fact(struct map *map, uint64_t lsn, struct slice key, struct slice payload);
 
 #endif

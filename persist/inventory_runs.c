@@ -226,17 +226,36 @@ uint64_t runs_settle(struct inventory_runs *runs, uint64_t first, uint64_t end)
     return settled;
 }
 
+static struct inventory_place place_at(struct inventory_run *run, uint32_t index)
+{
+    return (struct inventory_place){
+        .run = run,
+        .position = run->base + index,
+        .delivery_count = index < run->counts_capacity ? run->counts[index] : 0};
+}
+
 bool run_next(struct inventory_run *run, uint64_t position, struct inventory_place *place)
 {
     uint64_t skip = position > run->base ? position - run->base : 0;
     uint32_t index = next_live(run, skip > run->first ? (uint32_t)skip : run->first);
     if (index >= run->span)
         return false;
-    *place = (struct inventory_place){
-        .run = run,
-        .position = run->base + index,
-        .delivery_count = index < run->counts_capacity ? run->counts[index] : 0};
+    *place = place_at(run, index);
     return true;
+}
+
+/* A run may begin, with what is gone of it, where others are: hence more than one look. */
+bool runs_find(const struct inventory_runs *runs, uint64_t position, struct inventory_place *place)
+{
+    for (uint32_t i = runs_from(runs, position); i < runs->count && runs->runs[i]->base <= position;
+         i++) {
+        struct inventory_run *run = runs->runs[i];
+        if (!is_gone(run, (uint32_t)(position - run->base))) {
+            *place = place_at(run, (uint32_t)(position - run->base));
+            return true;
+        }
+    }
+    return false;
 }
 
 bool runs_next(const struct inventory_runs *runs, uint64_t position, struct inventory_place *place)

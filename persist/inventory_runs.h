@@ -28,7 +28,10 @@ uint64_t runs_settle(struct inventory_runs *runs, uint64_t first, uint64_t end);
 /* The first at POSITION or behind it; false when there is none. */
 bool runs_next(const struct inventory_runs *runs, uint64_t position, struct inventory_place *place);
 
-/* The same of one run. */
+/* The one at POSITION; false when there is none. */
+bool runs_find(const struct inventory_runs *runs, uint64_t position, struct inventory_place *place);
+
+/* As runs_next, of one run. */
 bool run_next(struct inventory_run *run, uint64_t position, struct inventory_place *place);
 
 void runs_set_count(struct inventory_run *run, uint64_t position, uint32_t count);

@@ -226,9 +226,13 @@ void keeper_disclaim(struct keeper *keeper, uint64_t segment)
 
 void keeper_fetch(struct keeper *keeper, uint64_t queue_id, const struct store_fetch *fetch)
 {
-    struct keeper_fetch *waiting = mem_zalloc(sizeof *waiting);
+    size_t list_bytes = fetch->position_count * sizeof(uint64_t);
+    struct keeper_fetch *waiting = mem_zalloc(sizeof *waiting + list_bytes);
     waiting->queue_id = queue_id;
     waiting->fetch = *fetch;
+    if (list_bytes > 0)
+        memcpy(waiting->positions, fetch->positions, list_bytes);
+    waiting->fetch.positions = waiting->positions;
     pthread_mutex_lock(&keeper->lock);
     *keeper->fetches_end = waiting;
     keeper->fetches_end = &waiting->next;

@@ -23,6 +23,7 @@ struct keeper_fetch {
     struct keeper_fetch *next;
     uint64_t queue_id;
     struct store_fetch fetch;
+    uint64_t positions[]; /* the fetch's */
 };
 
 struct keeper_answer {

@@ -124,11 +124,25 @@ static int find_in_segment(struct keeper *keeper, uint64_t segment, uint64_t que
     return status;
 }
 
+/* Those of FETCH's positions at which there are messages. */
+static uint32_t list_positions(const struct inventory_queue *queue, const struct store_fetch *fetch,
+                               struct wanted *wanted)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < fetch->position_count && count < FETCH_MAX; i++) {
+        wanted[count].lsn = 0;
+        count += inventory_at(queue, fetch->positions[i], &wanted[count].place);
+    }
+    return count;
+}
+
 /* The messages that FETCH is about, at most FETCH_MAX; how many. */
 static uint32_t list_wanted(const struct inventory_queue *queue, const struct store_fetch *fetch,
                             struct wanted *wanted)
 {
     uint32_t count = 0;
+    if (fetch->position_count > 0)
+        return list_positions(queue, fetch, wanted);
     uint64_t position = fetch->first;
     while (count < FETCH_MAX && position < fetch->end &&
            inventory_next(queue, position, &wanted[count].place) &&

@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "exchange/binding.h"
+#include "exchange/delay.h"
 #include "exchange/expiry.h"
 #include "exchange/queue.h"
 #include "exchange/vhost.h"
@@ -193,15 +194,38 @@ static void each_exchange(struct engine *engine, const struct inventory *invento
     }
 }
 
+/* STORED is what waits in the exchange that FACT names. */
+static void declare_delay(struct recovery *recovery, struct vhost *vhost, const struct fact *fact,
+                          const struct inventory_queue *stored)
+{
+    struct inventory_place first = {0};
+    struct exchange *exchange = vhost_exchange(vhost, fact->name);
+    if (exchange == NULL || exchange->delay != NULL)
+        return;
+    (void)inventory_next(stored, 0, &first);
+    delay_restore(exchange, &(struct delay_rest){.queue_id = stored->id,
+                                                 .first = first.position,
+                                                 .next_position = stored->next_position,
+                                                 .count = stored->live,
+                                                 .bytes = stored->bytes});
+    recovery->messages += stored->live;
+}
+
 static void declare_queue(struct recovery *recovery, struct engine *engine,
                           const struct inventory_queue *stored)
 {
     struct fact fact;
-    struct inventory_place first;
+    struct inventory_left left;
     if (fact_decode(STORE_QUEUE_DECLARE, stored->declared, &fact) < 0)
         return;
     struct vhost *vhost = find_vhost(engine, fact.vhost);
-    if (vhost == NULL || vhost_queue(vhost, fact.name) != NULL)
+    if (vhost == NULL)
+        return;
+    if (fact.flags & FACT_INTERNAL) {
+        declare_delay(recovery, vhost, &fact, stored);
+        return;
+    }
+    if (vhost_queue(vhost, fact.name) != NULL)
         return;
     struct queue *queue = queue_declare(vhost, &(struct queue_spec){
                                                    .name = fact.name,
@@ -211,9 +235,11 @@ static void declare_queue(struct recovery *recovery, struct engine *engine,
                                                });
     queue->id = stored->id;
     queue->next_position = stored->next_position;
-    queue->recovered_below = inventory_undelivered(&recovery->inventory, stored);
-    if (inventory_next(stored, 0, &first))
-        queue_restore(queue, first.position, stored->next_position, stored->live, stored->bytes);
+    for (uint32_t level = 0; level <= stored->max_priority; level++)
+        if (inventory_left(&recovery->inventory, stored, level, &left)) {
+            queue_set_recovered(queue, left.undelivered);
+            queue_restore(queue, left.first, left.end, left.count, left.bytes);
+        }
     if (stored->timed && stored->live > 0)
         expiry_restore(queue);
     recovery->queues++;

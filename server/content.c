@@ -5,8 +5,6 @@
  * point into the input until then; they are copied only when the header is not in the same read. A
  * large body gets its room as it comes, so that announcing one costs the client as much as us.
  */
-#include "amqp/table.h"
-#include "exchange/reply_to.h"
 #include "server/base/mem.h"
 #include "server/connection.h"
 
@@ -51,19 +49,6 @@ void content_begin(struct connection *connection, struct line *line,
     line->mandatory = publish->mandatory;
     line->immediate = publish->immediate;
     line->expects = EXPECT_HEADER;
-}
-
-/* Does publishing have to look at any of the properties? */
-static bool wants_inspection(const struct properties *properties)
-{
-    struct table_value value;
-    return (properties->flags & (PROPERTY_USER_ID | PROPERTY_EXPIRATION)) != 0 ||
-           properties->delivery_mode > 2 ||
-           (properties->delivery_mode == 0 && (properties->flags & PROPERTY_DELIVERY_MODE) != 0) ||
-           reply_to_is_pseudo_queue(properties->reply_to) ||
-           (properties->headers.size > 0 &&
-            (table_find(properties->headers, SLICE_LITERAL("CC"), &value) ||
-             table_find(properties->headers, SLICE_LITERAL("BCC"), &value)));
 }
 
 static int fail_publish(struct connection *connection, struct line *line,
@@ -150,7 +135,7 @@ void content_header(struct connection *connection, struct line *line, struct sli
         return;
     }
     line->message->flags = (uint8_t)((properties.delivery_mode == 2 ? MESSAGE_PERSISTENT : 0) |
-                                     (wants_inspection(&properties) ? MESSAGE_INSPECT : 0));
+                                     (message_wants_inspection(&properties) ? MESSAGE_INSPECT : 0));
     line->body_have = 0;
     line->expects = EXPECT_BODY;
     if (body_bytes == 0)

@@ -24,7 +24,7 @@ static void put_server_properties(const struct settings *settings, struct buf *o
     table_put_longstr(out, "copyright", SLICE_LITERAL("Copyright (c) the StoatMQ authors"));
     table_put_longstr(out, "information", SLICE_LITERAL("Licensed under the Apache License 2.0"));
     table_put_longstr(out, "platform", SLICE_LITERAL("C17"));
-    table_put_longstr(out, "product", SLICE_LITERAL("StoatMQ"));
+    table_put_longstr(out, "product", slice_from_string(settings->product_name));
     table_put_longstr(out, "stoatmq_version", SLICE_LITERAL(STOATMQ_VERSION));
     table_put_longstr(out, "version", slice_from_string(settings->compatible_version));
 }
@@ -160,6 +160,23 @@ static void read_certificate(struct connection *connection, uint8_t name[TLS_PEE
                                           : "the client sent no certificate"));
 }
 
+/* What TLS agreed on, with RabbitMQ's names, as a table without its length. */
+static void put_tls(const struct connection *connection, struct buf *out)
+{
+    struct tls_description tls;
+    if (!transport_describe_tls(&connection->transport, &tls))
+        return;
+    table_put_longstr(out, "ssl_protocol", slice_from_string(tls.protocol));
+    table_put_longstr(out, "ssl_key_exchange", slice_from_string(tls.key_exchange));
+    table_put_longstr(out, "ssl_cipher", slice_from_string(tls.cipher));
+    table_put_longstr(out, "ssl_hash", slice_from_string(tls.hash));
+    if (!tls.has_peer_certificate)
+        return;
+    table_put_longstr(out, "peer_cert_subject", slice_from_string(tls.peer_subject));
+    table_put_longstr(out, "peer_cert_issuer", slice_from_string(tls.peer_issuer));
+    table_put_longstr(out, "peer_cert_validity", slice_from_string(tls.peer_validity));
+}
+
 static void on_start_ok(struct connection *connection,
                         const struct method_connection_start_ok *start)
 {
@@ -192,7 +209,11 @@ static void on_start_ok(struct connection *connection,
                                                    SLICE_LITERAL("connection.blocked"));
     connection->mechanism = (uint8_t)mechanism;
     connection->phase = CONNECTION_LOGIN;
+    struct buf tls = {0};
+    put_tls(connection, &tls);
+    login.tls = buf_slice(&tls);
     connection_apply(connection, &(struct command){.kind = COMMAND_LOGIN, .login = login});
+    buf_fini(&tls);
 }
 
 void handshake_refuse(struct connection *connection)
@@ -246,9 +267,11 @@ static int check_tuned(struct connection *connection, const char *name, uint32_t
     return -1;
 }
 
-static void on_tune_ok(struct connection *connection, const struct method_connection_tune_ok *tune)
+/* The engine hears of it, too: it tells in events what was agreed on. */
+static void on_tune_ok(struct connection *connection, const struct method *method)
 {
     const struct settings *settings = connection->worker->settings;
+    const struct method_connection_tune_ok *tune = &method->connection_tune_ok;
     if (check_tuned(connection, "frame_max", tune->frame_max, FRAME_MIN_MAX, settings->frame_max) <
             0 ||
         check_tuned(connection, "channel_max", tune->channel_max, 1, settings->channel_max) < 0)
@@ -257,6 +280,7 @@ static void on_tune_ok(struct connection *connection, const struct method_connec
     connection->frame_max = tune->frame_max;
     connection->heartbeat_s = tune->heartbeat;
     connection->phase = CONNECTION_OPEN;
+    connection_apply(connection, &(struct command){.kind = COMMAND_METHOD, .method = method});
 }
 
 void handshake_method(struct connection *connection, const struct method *method)
@@ -264,7 +288,7 @@ void handshake_method(struct connection *connection, const struct method *method
     if (method->id == METHOD_CONNECTION_START_OK) {
         on_start_ok(connection, &method->connection_start_ok);
     } else if (method->id == METHOD_CONNECTION_TUNE_OK) {
-        on_tune_ok(connection, &method->connection_tune_ok);
+        on_tune_ok(connection, method);
     } else {
         CHECK(method->id == METHOD_CONNECTION_OPEN);
         connection->phase = CONNECTION_RUNNING; /* or closing, should the engine refuse */

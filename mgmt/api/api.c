@@ -78,6 +78,22 @@ bool api_await_messages(struct api_request *request, struct queue *queue)
     return request->awaits_messages;
 }
 
+bool api_await_delayed(struct api_request *request, struct exchange *exchange, uint64_t count,
+                       uint64_t bytes_max)
+{
+    request->messages.done = on_messages;
+    request->awaits_messages = !delay_is_at_hand(exchange, count, bytes_max, &request->messages);
+    return request->awaits_messages;
+}
+
+bool api_await_cancel(struct api_request *request, struct exchange *exchange,
+                      struct delay_cancel *cancel)
+{
+    request->messages.done = on_messages;
+    request->awaits_messages = !delay_cancel(exchange, cancel, &request->messages);
+    return request->awaits_messages;
+}
+
 void api_ask(struct api_request *request,
              uint64_t (*work)(struct api_request *request, struct engine *engine),
              void (*done)(struct api_request *request))

@@ -61,6 +61,13 @@ void api_ask(struct api_request *request,
 bool api_await_messages(struct api_request *request, struct queue *queue)
     __attribute__((warn_unused_result));
 
+/* The same for the first COUNT messages that wait in EXCHANGE, for about BYTES_MAX of bodies, or
+ * until it is known what CANCEL comes to (delay.h). */
+bool api_await_delayed(struct api_request *request, struct exchange *exchange, uint64_t count,
+                       uint64_t bytes_max) __attribute__((warn_unused_result));
+bool api_await_cancel(struct api_request *request, struct exchange *exchange,
+                      struct delay_cancel *cancel) __attribute__((warn_unused_result));
+
 /* The body as JSON, an object (an empty body or null: an empty one), owned by the caller; or NULL,
  * and the request is refused and gone. */
 json_t *api_read_json(struct api_request *request) __attribute__((warn_unused_result));

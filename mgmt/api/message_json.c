@@ -27,7 +27,7 @@ static void put_payload(struct json_writer *writer, const struct message_look *l
     mem_free(text);
 }
 
-static void put_properties(struct json_writer *writer, struct slice encoded)
+void message_json_put_properties(struct json_writer *writer, struct slice encoded)
 {
     json_t *properties = amqp_json_properties(encoded);
     char *text = json_dumps(properties, JSON_COMPACT);
@@ -47,7 +47,7 @@ void message_json_write(struct json_writer *writer, const struct message_look *l
     json_put_string(writer, "exchange", message_exchange(message));
     json_put_string(writer, "routing_key", message_routing_key(message));
     json_put_uint(writer, "message_count", left);
-    put_properties(writer, message_properties(message));
+    message_json_put_properties(writer, message_properties(message));
     put_payload(writer, look, slice_of(message_body(message), message->body_bytes));
     json_write_object_end(writer);
 }

@@ -23,6 +23,9 @@ struct message_look {
 bool message_json_encoding(struct slice encoding, struct message_look *look)
     __attribute__((warn_unused_result));
 
+/* Writes a message's properties, as received, under the key "properties". */
+void message_json_put_properties(struct json_writer *writer, struct slice encoded);
+
 /* Writes MESSAGE as an object; LEFT: how many are ready behind it. */
 void message_json_write(struct json_writer *writer, const struct message_look *look,
                         struct message *message, uint64_t left, bool redelivered);

@@ -113,6 +113,8 @@ void rows_write_exchange(struct listing *listing, struct json_writer *writer, co
                                &listing->message_rates);
         json_write_object_end(writer);
     }
+    if ((row->is.flags & CAME_DELAYED) != 0 || row->exchange.delayed > 0)
+        json_put_uint(writer, "messages_delayed", row->exchange.delayed);
     json_put_string(writer, "name", row->text[TEXT_NAME]);
     if (row->text[TEXT_POLICY].size > 0)
         json_put_string(writer, "policy", row->text[TEXT_POLICY]);

@@ -165,7 +165,7 @@ static void set_declaration(json_t *to, const struct fact *fact)
         set_string(to, "exchange_type", fact->type);
     set_flag(to, "durable", fact, FACT_DURABLE);
     set_flag(to, "auto_delete", fact, FACT_AUTO_DELETE);
-    if (!of_queue)
+    if (!of_queue || fact->flags & FACT_INTERNAL)
         set_flag(to, "internal", fact, FACT_INTERNAL);
     if (fact->user.size > 0)
         set_string(to, "user", fact->user);

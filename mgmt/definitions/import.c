@@ -167,6 +167,12 @@ bool import_announce(struct import *import, enum import_kind kind, struct slice 
     return is_new;
 }
 
+bool import_has_room(struct import *import, enum import_kind kind, uint32_t present, uint32_t most)
+{
+    uint64_t count = (uint64_t)present + ++import->added[kind];
+    return most == 0 || count <= most;
+}
+
 bool import_vhost_name(struct import *import, const json_t *item, struct slice *name)
 {
     if (import->only != NULL) {

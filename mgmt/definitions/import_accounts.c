@@ -188,6 +188,16 @@ static bool read_metadata(struct import *import, const json_t *item,
     return good;
 }
 
+static void check_room(struct import *import, struct slice name)
+{
+    const struct engine *engine = import->engine;
+    uint32_t most = engine->maxima.vhosts;
+    if (map_get(&engine->vhosts, name) == NULL &&
+        !import_has_room(import, IMPORT_VHOSTS, engine->vhosts.count, most))
+        import_problem(import, "cannot create vhost '%.*s': vhost limit of %u is reached",
+                       SLICE_ARGS(name), most);
+}
+
 void import_vhosts(struct import *import, const json_t *item)
 {
     struct buf tags = {0};
@@ -199,6 +209,8 @@ void import_vhosts(struct import *import, const json_t *item)
         expect_done(import, access_put_vhost(import->engine, name, &metadata, SLICE_EMPTY));
     else if (good && !import_announce(import, IMPORT_VHOSTS, SLICE_EMPTY, name, item))
         import_problem(import, "virtual host '%.*s' is in the document twice", SLICE_ARGS(name));
+    else if (good && !import->is_applying)
+        check_room(import, name);
     buf_fini(&tags);
 }
 

@@ -33,7 +33,8 @@ struct import {
     const char *section;                /* and of the document: "queues" */
     size_t index;                       /* of the item in it */
     struct map announced[IMPORT_KINDS]; /* struct announcement: what the document has of these */
-    struct map queue_counts;            /* struct queue_count: how many will be new, by vhost */
+    uint32_t added[IMPORT_KINDS];       /* how many will be new, as far as import_has_room counts */
+    struct map queue_counts;            /* struct queue_count: the same of queues, by vhost */
     struct definitions_result result;
 };
 
@@ -92,6 +93,10 @@ struct vhost *import_vhost(struct import *import, const json_t *item);
 /* The document has KIND's NAME (in VHOST, or empty). False when it has it already. */
 bool import_announce(struct import *import, enum import_kind kind, struct slice vhost,
                      struct slice name, const json_t *item);
+
+/* One more of KIND will be new, of which there are PRESENT: may there be so many in the broker?
+ * MOST 0: any number. */
+bool import_has_room(struct import *import, enum import_kind kind, uint32_t present, uint32_t most);
 
 /* The item of what was announced, or NULL. */
 const json_t *import_announced(const struct import *import, enum import_kind kind,

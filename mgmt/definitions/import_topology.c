@@ -10,6 +10,7 @@
 #include "exchange/engine.h"
 #include "exchange/queue.h"
 #include "exchange/vhost.h"
+#include "mgmt/amqp_json.h"
 #include "mgmt/definitions/import_parts.h"
 #include "server/base/mem.h"
 
@@ -75,6 +76,15 @@ static void check_exchange(struct import *import, const json_t *item, struct sli
         (spec->type->check != NULL && spec->type->check(spec->arguments, &error) < 0))
         problem_of_reply(import, &error);
     announce(import, IMPORT_EXCHANGES, vhost, spec->name, item);
+    const struct vhost *present = present_vhost(import, vhost);
+    uint32_t most = import->engine->maxima.exchanges;
+    if ((present == NULL || vhost_exchange(present, spec->name) == NULL) &&
+        !import_has_room(import, IMPORT_EXCHANGES,
+                         import->engine->registries[REGISTRY_EXCHANGE].count, most))
+        import_problem(import,
+                       "cannot declare exchange '%.*s' in vhost '%.*s': exchange limit of %u is "
+                       "reached",
+                       SLICE_ARGS(spec->name), SLICE_ARGS(vhost), most);
 }
 
 void import_exchanges(struct import *import, const json_t *item)
@@ -135,13 +145,13 @@ static int64_t queue_limit(const struct import *import, struct slice vhost)
     return present == NULL ? -1 : present->queues_max;
 }
 
-/* Counts a queue, if it will be new, and says when it is one too many. */
-static void check_queue_limit(struct import *import, struct slice vhost, struct slice name)
+/* Counts a queue that will be new, and says when it is one too many for its virtual host. */
+static void check_vhosts_queues(struct import *import, struct slice vhost, struct slice name)
 {
-    struct vhost *present = map_get(&import->engine->vhosts, vhost);
+    const struct vhost *present = present_vhost(import, vhost);
     struct queue_count *added = map_get(&import->queue_counts, vhost);
     int64_t limit = queue_limit(import, vhost);
-    if (limit < 0 || (present != NULL && vhost_queue(present, name) != NULL))
+    if (limit < 0)
         return;
     if (added == NULL) {
         added = mem_alloc(sizeof *added + vhost.size);
@@ -158,6 +168,20 @@ static void check_queue_limit(struct import *import, struct slice vhost, struct 
                        SLICE_ARGS(name), SLICE_ARGS(vhost), limit);
 }
 
+static void check_queue_limits(struct import *import, struct slice vhost, struct slice name)
+{
+    const struct engine *engine = import->engine;
+    const struct vhost *present = present_vhost(import, vhost);
+    uint32_t most = engine->maxima.queues;
+    if (present != NULL && vhost_queue(present, name) != NULL)
+        return;
+    check_vhosts_queues(import, vhost, name);
+    if (!import_has_room(import, IMPORT_QUEUES, engine->registries[REGISTRY_QUEUE].count, most))
+        import_problem(import,
+                       "cannot declare queue '%.*s': queue limit in cluster (%u) is reached",
+                       SLICE_ARGS(name), most);
+}
+
 static void check_queue(struct import *import, const json_t *item, struct slice vhost,
                         const struct queue_spec *spec)
 {
@@ -166,7 +190,7 @@ static void check_queue(struct import *import, const json_t *item, struct slice 
                               &error) < 0)
         problem_of_reply(import, &error);
     announce(import, IMPORT_QUEUES, vhost, spec->name, item);
-    check_queue_limit(import, vhost, spec->name);
+    check_queue_limits(import, vhost, spec->name);
 }
 
 void import_queues(struct import *import, const json_t *item)
@@ -213,17 +237,26 @@ static bool read_binding(struct import *import, const json_t *item, struct wante
     return good;
 }
 
-/* The type of an exchange that is there or will be; NULL: there is none. */
+/* The type by which an exchange routes that is there or will be; NULL: there is none. */
 static const struct exchange_type *type_of(const struct import *import, struct slice vhost,
                                            struct slice name)
 {
     const struct vhost *present = present_vhost(import, vhost);
     const struct exchange *exchange = present != NULL ? vhost_exchange(present, name) : NULL;
     const json_t *item = import_announced(import, IMPORT_EXCHANGES, vhost, name);
-    if (exchange != NULL || item == NULL)
-        return exchange != NULL ? exchange->type : NULL;
-    const json_t *type = json_object_get(item, "type");
-    return exchange_type_find(slice_of(json_string_value(type), json_string_length(type)));
+    if (exchange != NULL)
+        return exchange_type_routing(exchange->type, exchange->arguments);
+    if (item == NULL)
+        return NULL;
+    const json_t *name_of = json_object_get(item, "type");
+    const struct exchange_type *type = exchange_type_find(
+        slice_of(json_string_value(name_of), json_string_length(name_of)));
+    struct buf arguments = {0};
+    const json_t *object = json_object_get(item, "arguments");
+    if (json_is_object(object) && amqp_json_to_table(object, &arguments))
+        type = exchange_type_routing(type, buf_slice(&arguments));
+    buf_fini(&arguments);
+    return type;
 }
 
 /* The broker's own exchanges are in every virtual host, also in one that is still to come. */

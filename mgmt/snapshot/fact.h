@@ -42,6 +42,7 @@ enum came_flag {
     CAME_PAUSED = 1 << 7,
     CAME_SINGLE_ACTIVE = 1 << 8, /* a consumer: the one that gets its queue's messages, */
     CAME_WAITING = 1 << 9,       /* or one that waits to be that */
+    CAME_DELAYED = 1 << 10,      /* an exchange in which messages may wait */
 };
 
 enum { CAME_TEXTS = 6 };
@@ -79,7 +80,7 @@ struct fact_vhost {
 struct fact_exchange {
     struct fact_front fact;
     uint64_t id;
-    uint64_t published, routed;
+    uint64_t published, routed, delayed;
 };
 
 struct fact_queue {
@@ -139,6 +140,7 @@ struct fact_engine {
     uint64_t queue_declares;
     uint64_t objects[REGISTRY_KIND_COUNT];
     uint64_t backlog_bytes, held_bytes;
+    uint64_t messages_delayed; /* that wait in exchanges now */
 };
 
 #endif

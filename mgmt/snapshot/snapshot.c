@@ -255,7 +255,8 @@ static void mark_age(struct queue_ages *ages, const struct fact_queue *now, uint
 {
     unsigned kept = 0;
     for (unsigned i = 0; i < ages->count; i++)
-        if (ages->marks[i].position > now->first_position)
+        if (ages->marks[i].position > now->first_position &&
+            ages->marks[i].position <= now->next_position) /* else it is of another level */
             ages->marks[kept++] = ages->marks[i];
     if (kept == AGE_MARKS)
         drop_closest_mark(ages->marks, kept--);

@@ -61,7 +61,8 @@ static void describe_exchange(const struct exchange *exchange, struct fact_came 
     came->vhost_id = exchange->vhost->registered.id;
     came->flags = (exchange->durable ? CAME_DURABLE : 0u) |
                   (exchange->auto_delete ? CAME_AUTO_DELETE : 0u) |
-                  (exchange->internal ? CAME_INTERNAL : 0u);
+                  (exchange->internal ? CAME_INTERNAL : 0u) |
+                  (exchange->is_delayed ? CAME_DELAYED : 0u);
     texts->of[TEXT_NAME] = exchange->name;
     texts->of[TEXT_ARGUMENTS] = exchange->arguments;
     texts->of[TEXT_TYPE] = slice_from_string(exchange->type->name);
@@ -274,27 +275,33 @@ static void tell_vhost(struct registered *item, struct buf *facts)
 static void tell_exchange(struct registered *item, struct buf *facts)
 {
     const struct exchange *exchange = OF(item, exchange);
-    struct fact_exchange fact = {
-        .id = item->id, .published = exchange->published, .routed = exchange->routed};
-    if (!is_told(item, mix(mix(1, exchange->published), exchange->routed)))
+    struct fact_exchange fact = {.id = item->id,
+                                 .published = exchange->published,
+                                 .routed = exchange->routed,
+                                 .delayed = delay_count(exchange)};
+    if (!is_told(item, mix(mix(mix(1, fact.published), fact.routed), fact.delayed)))
         fact_put(facts, FACT_EXCHANGE, &fact, sizeof fact);
 }
 
-/* Where the first message that is ready stands. */
-static uint64_t first_position(const struct queue *queue)
+/* Where the first message that is ready stands, and the next of its level will. With priorities it
+ * is of the lowest level, which waits longest. */
+static void put_positions(const struct queue *queue, struct fact_queue *fact)
 {
-    if (queue->returned.count > 0)
-        return priority_position(queue, queue->returned.entries[0].position); /* the heap's top */
-    return deque_first(&queue->ready, queue->next_position);
+    uint32_t level = priority_last(queue);
+    const struct deque *deque = priority_deque_of(queue, level);
+    fact->next_position = queue->priority != NULL && queue->priority->levels[level] != NULL
+                              ? queue->priority->levels[level]->next_position
+                              : queue->next_position;
+    fact->first_position = deque_first(deque, fact->next_position);
+    if (queue->returned.count > 0 && queue->parked == 0 &&
+        position_level(queue->returned.entries[0].position) == level)
+        fact->first_position = queue->returned.entries[0].position; /* the heap's top */
 }
 
-/* The timestamp of that message, if it has one and is in memory; or 0. */
+/* The timestamp of the first message, if it has one and is in memory; or 0. */
 static uint64_t head_timestamp(const struct queue *queue)
 {
-    const struct deque_block *block = queue->ready.front.head;
-    const struct message *message = queue->returned.count > 0 ? queue->returned.entries[0].message
-                                    : block != NULL           ? block->messages[block->begin]
-                                                              : NULL;
+    const struct message *message = queue_peek(queue);
     struct properties properties;
     if (message == NULL || message->properties_bytes <= PROPERTY_FLAGS_BYTES ||
         properties_decode(message_properties(message), &properties) != METHOD_OK ||
@@ -315,10 +322,10 @@ static void tell_queue(struct registered *item, struct buf *facts)
     bool is_able = !list_is_empty(&queue->active);
     uint64_t seen = mix_traffic(is_able, &queue->traffic);
     seen = mix(mix(mix(seen, queue_depth(queue)), queue->unacked), queue->consumer_count);
-    seen = mix(mix(mix(seen, queue->ready.cold.count), queue->next_position), queue->ready_bytes);
+    uint64_t cold_bytes, in_memory = queue_depth(queue) - queue_cold(queue, &cold_bytes);
+    seen = mix(mix(mix(seen, in_memory), queue->next_position), queue->ready_bytes);
     if (is_told(item, seen))
         return;
-    uint64_t in_memory = queue_in_memory(queue);
     struct fact_queue fact = {
         .id = item->id,
         .traffic = queue->traffic,
@@ -327,18 +334,17 @@ static void tell_queue(struct registered *item, struct buf *facts)
         .ready_bytes = queue->ready_bytes,
         .unacked_bytes = queue->unacked_bytes,
         .in_memory = in_memory,
-        .cold_bytes = queue->ready.cold.bytes,
+        .cold_bytes = cold_bytes,
         .persistent = at_least_zero(queue->persistent),
         .persistent_bytes = at_least_zero(queue->persistent_bytes),
         .memory_bytes = sizeof *queue + queue->ready.blocks * sizeof(struct deque_block) +
-                        (queue->ready_bytes - queue->ready.cold.bytes) + queue->unacked_bytes +
+                        (queue->ready_bytes - cold_bytes) + queue->unacked_bytes +
                         (in_memory + queue->unacked) * MESSAGE_BESIDE_BYTES,
-        .first_position = first_position(queue),
-        .next_position = queue->next_position,
         .head_timestamp = head_timestamp(queue),
         .consumers = queue->consumer_count,
         .is_able = is_able,
     };
+    put_positions(queue, &fact);
     fact_put(facts, FACT_QUEUE, &fact, sizeof fact);
 }
 
@@ -384,6 +390,7 @@ static void tell_engine(const struct engine *engine, struct buf *facts)
         .queue_declares = engine->queue_declares,
         .backlog_bytes = engine->blocks.bytes,
         .held_bytes = engine->held_bytes,
+        .messages_delayed = engine->delays.count,
     };
     for (unsigned kind = 0; kind < REGISTRY_KIND_COUNT; kind++)
         fact.objects[kind] = engine->registries[kind].count;

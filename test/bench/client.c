@@ -8,6 +8,7 @@
 #include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -144,27 +145,42 @@ int client_open(struct client *c, const char *host, uint16_t port, const char *u
     return client_call(c, CHANNEL_OPEN_OK);
 }
 
-// The arguments of a declaration.
-static void put_queue_type(struct bytes *out, const char *type)
+// One of the arguments of a declaration; cuts `argument` at its '='.
+static void put_argument(struct bytes *out, char *argument)
 {
-    static const char key[] = "x-queue-type";
-    if (!type) {
-        put_u32(out, 0);
-        return;
+    char *value = strchr(argument, '='), *end = NULL;
+    if (value)
+        *value++ = '\0';
+    else
+        value = argument + strlen(argument);
+    put_shortstr(out, argument);
+    uint64_t number = strtoull(value, &end, 10);
+    if (*value && !*end) {
+        put_u8(out, 'l');
+        put_u64(out, number);
+    } else {
+        put_u8(out, 'S');
+        put_longstr(out, value, strlen(value));
     }
-    put_u32(out, (uint32_t)(1 + strlen(key) + 1 + 4 + strlen(type)));
-    put_shortstr(out, key);
-    put_u8(out, 'S');
-    put_longstr(out, type, strlen(type));
 }
 
-int client_queue_declare(struct client *c, const char *queue, bool durable, const char *type)
+static void put_arguments(struct bytes *out, const char *arguments)
+{
+    struct bytes table = {0};
+    char *text = strdupa(arguments ? arguments : ""), *rest = NULL;
+    for (char *one = strtok_r(text, ",", &rest); one; one = strtok_r(NULL, ",", &rest))
+        put_argument(&table, one);
+    put_longstr(out, table.data, table.len);
+    bytes_free(&table);
+}
+
+int client_queue_declare(struct client *c, const char *queue, bool durable, const char *arguments)
 {
     size_t at = method_begin(&c->out, CHANNEL, QUEUE_DECLARE);
     put_u16(&c->out, 0);
     put_shortstr(&c->out, queue);
     put_u8(&c->out, durable ? 2 : 0);
-    put_queue_type(&c->out, type);
+    put_arguments(&c->out, arguments);
     frame_end(&c->out, at);
     return client_call(c, QUEUE_DECLARE_OK);
 }
@@ -179,14 +195,15 @@ int client_queue_delete(struct client *c, const char *queue)
     return client_call(c, QUEUE_DELETE_OK);
 }
 
-int client_exchange_declare(struct client *c, const char *exchange, const char *type)
+int client_exchange_declare(struct client *c, const char *exchange, const char *type,
+                            const char *arguments)
 {
     size_t at = method_begin(&c->out, CHANNEL, EXCHANGE_DECLARE);
     put_u16(&c->out, 0);
     put_shortstr(&c->out, exchange);
     put_shortstr(&c->out, type);
     put_u8(&c->out, 0);
-    put_u32(&c->out, 0);
+    put_arguments(&c->out, arguments);
     frame_end(&c->out, at);
     return client_call(c, EXCHANGE_DECLARE_OK);
 }

@@ -27,10 +27,11 @@ int client_open(struct client *c, const char *host, uint16_t port, const char *u
 // Sends what is in c->out and waits for the method `expected`. Anything else is an error.
 int client_call(struct client *c, uint32_t expected);
 
-// `type`: x-queue-type, or NULL.
-int client_queue_declare(struct client *c, const char *queue, bool durable, const char *type);
+// `arguments`: "key=value,key=value", where digits are an integer; or NULL.
+int client_queue_declare(struct client *c, const char *queue, bool durable, const char *arguments);
 int client_queue_delete(struct client *c, const char *queue);
-int client_exchange_declare(struct client *c, const char *exchange, const char *type);
+int client_exchange_declare(struct client *c, const char *exchange, const char *type,
+                            const char *arguments);
 int client_exchange_delete(struct client *c, const char *exchange);
 // Not confirmed by itself: the next call that is answered shows that it was done.
 void client_bind(struct client *c, const char *queue, const char *exchange, const char *key);

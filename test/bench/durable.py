@@ -171,7 +171,7 @@ class Bench:
                 stack.callback(broker.stop)
                 made.append(Side(kind, broker, self))
             if quorum and self.options.quorum and not self.options.no_rabbitmq:
-                made.append(Side("quorum", made[-1].broker, self, ("--queue-type", "quorum")))
+                made.append(Side("quorum", made[-1].broker, self, ("--arguments", "x-queue-type=quorum")))
             try:
                 yield made, top
             except Failed:

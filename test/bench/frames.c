@@ -101,31 +101,53 @@ void put_ack(struct bytes *b, uint16_t channel, uint64_t delivery_tag, bool mult
     frame_end(b, at);
 }
 
-size_t put_publish(struct bytes *b, uint16_t channel, const char *exchange, const char *key,
-                   bool persistent, const uint8_t *body, size_t size)
+void put_reject(struct bytes *b, uint16_t channel, uint64_t delivery_tag)
+{
+    size_t at = method_begin(b, channel, BASIC_NACK);
+    put_u64(b, delivery_tag);
+    put_u8(b, 1); // multiple, no requeueing
+    frame_end(b, at);
+}
+
+static void put_properties(struct bytes *b, const struct publish *p)
+{
+    static const char key[] = "x-delay";
+    bool has_priority = p->priority >= 0, has_headers = p->delay_ms > 0;
+    put_u16(b, (uint16_t)(has_headers << 13 | 1 << 12 | has_priority << 11));
+    if (has_headers) {
+        put_u32(b, 1 + sizeof key - 1 + 1 + 8);
+        put_shortstr(b, key);
+        put_u8(b, 'l');
+        put_u64(b, p->delay_ms);
+    }
+    put_u8(b, p->persistent ? 2 : 1); // delivery-mode
+    if (has_priority)
+        put_u8(b, (uint8_t)p->priority);
+}
+
+size_t put_publish(struct bytes *b, uint16_t channel, const struct publish *p)
 {
     size_t at = method_begin(b, channel, BASIC_PUBLISH);
     put_u16(b, 0); // reserved
-    put_shortstr(b, exchange);
-    put_shortstr(b, key);
+    put_shortstr(b, p->exchange);
+    put_shortstr(b, p->key);
     put_u8(b, 0); // neither mandatory nor immediate
     frame_end(b, at);
 
     at = frame_begin(b, FRAME_HEADER, channel);
     put_u16(b, CLASS_BASIC);
     put_u16(b, 0); // weight
-    put_u64(b, size);
-    put_u16(b, 1 << 12); // the one property: delivery-mode
-    put_u8(b, persistent ? 2 : 1);
+    put_u64(b, p->size);
+    put_properties(b, p);
     frame_end(b, at);
 
     size_t body_at = b->len + 7;
-    for (size_t sent = 0; sent < size;) {
-        size_t part = size - sent;
+    for (size_t sent = 0; sent < p->size;) {
+        size_t part = p->size - sent;
         if (part > FRAME_MAX - FRAME_OVERHEAD)
             part = FRAME_MAX - FRAME_OVERHEAD;
         at = frame_begin(b, FRAME_BODY, channel);
-        bytes_append(b, body + sent, part);
+        bytes_append(b, p->body + sent, part);
         frame_end(b, at);
         sent += part;
     }

@@ -131,7 +131,18 @@ void frame_end(struct bytes *b, size_t begin);
 
 void put_ack(struct bytes *b, uint16_t channel, uint64_t delivery_tag, bool multiple);
 
+// basic.nack without requeueing, of all up to this one.
+void put_reject(struct bytes *b, uint16_t channel, uint64_t delivery_tag);
+
+struct publish {
+    const char *exchange, *key;
+    bool persistent;
+    int priority;      // -1: none
+    uint32_t delay_ms; // header x-delay; 0: none
+    const uint8_t *body;
+    size_t size;
+};
+
 // A whole basic.publish: method, header, body frames of at most FRAME_MAX. Returns where in `b`
 // the body's first byte is.
-size_t put_publish(struct bytes *b, uint16_t channel, const char *exchange, const char *key,
-                   bool persistent, const uint8_t *body, size_t size);
+size_t put_publish(struct bytes *b, uint16_t channel, const struct publish *p);

@@ -21,6 +21,9 @@ static const struct {
     [LOAD_FANOUT] = {"fanout",
                      "fanout exchange, a copy to each queue",
                      {.queues = 20, .connections = 20}},
+    [LOAD_HASH] = {"hash",
+                   "x-consistent-hash exchange, each key to one of many queues",
+                   {.queues = 100, .keys = 1000}},
     [LOAD_LATENCY] = {"latency",
                       "paced, one message at a time; time from send to receipt",
                       {.size = 100, .rate = 5000, .threads = 1}},
@@ -76,7 +79,12 @@ static const struct flag {
     {"--window", COUNT, FIELD(window), 0, 1 << 24, "unconfirmed messages of a producer"},
     {"--threads", COUNT, FIELD(threads), 1, 2, "2: one publishes, one consumes (2)"},
     {"--queue", TEXT, FIELD(queue), 0, 0, "the queues' name up to their number (one of this run)"},
-    {"--queue-type", TEXT, FIELD(queue_type), 0, 0, "classic or quorum, where a broker has both"},
+    {"--arguments", TEXT, FIELD(arguments), 0, 0, "of the queues: key=value,key=value"},
+    {"--priorities", COUNT, FIELD(priorities), 1, 256, "messages have them in turn, from 0 on"},
+    {"--delay", COUNT, FIELD(delay_ms), 1, UINT32_MAX,
+     "milliseconds that an x-delayed-message exchange keeps messages"},
+    {"--dying", TEXT, FIELD(dying), 0, 0,
+     "reject or expire: messages go to other queues first, and die of that"},
     {"--own-queue", SWITCH, FIELD(own_queue), 0, 0,
      "producer p publishes to queue p % queues only"},
     {"--file", TEXT, FIELD(file), 0, 0, "for disk; removed in the end"},
@@ -173,8 +181,23 @@ static int check(const struct options *o)
         wrong = "peek needs a --queue";
     else if (o->load == LOAD_DISK && !o->file)
         wrong = "disk needs a --file";
-    else if (o->own_queue && (o->load == LOAD_TOPIC || o->load == LOAD_FANOUT))
+    else if (o->own_queue &&
+             (o->load == LOAD_TOPIC || o->load == LOAD_FANOUT || o->load == LOAD_HASH))
         wrong = "--own-queue is for loads without an exchange";
+    else if (o->priorities && (o->queues > 1 || o->load == LOAD_TOPIC || o->load == LOAD_HASH))
+        wrong = "--priorities is for one queue";
+    else if (o->dying && strcmp(o->dying, "reject") != 0 && strcmp(o->dying, "expire") != 0)
+        wrong = "--dying takes reject or expire";
+    else if (o->dying && (o->load == LOAD_TOPIC || o->load == LOAD_FANOUT || o->load == LOAD_HASH ||
+                          o->no_consume))
+        wrong = "--dying is for loads without an exchange, and with consumers";
+    else if (o->delay_ms &&
+             (o->dying || o->load == LOAD_TOPIC || o->load == LOAD_FANOUT || o->load == LOAD_HASH))
+        wrong = "--delay is for loads without another exchange";
+    else if (o->load == LOAD_HASH && o->connections > 1)
+        wrong = "hash has one consuming connection, which sees every key's order";
+    else if (o->producers * options_lanes(o) > 1 << 16)
+        wrong = "too many producers with so many keys or priorities";
     else if (o->prefetch && o->ack_every > o->prefetch)
         wrong = "--ack-every beyond --prefetch would wait forever";
     if (wrong)

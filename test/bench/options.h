@@ -11,6 +11,7 @@ enum load {
     LOAD_MANUAL_ACK,
     LOAD_TOPIC,
     LOAD_FANOUT,
+    LOAD_HASH,
     LOAD_LATENCY,
     LOAD_ECHO,
     LOAD_IDLE,
@@ -38,10 +39,13 @@ struct options {
     uint64_t backlog; // deliveries under way at most, so that queues stay short
     uint64_t window;  // unconfirmed messages of a producer; 0 = no confirms
     uint64_t threads;
-    const char *queue;      // the queues' name up to their number; NULL = one of this run only
-    const char *queue_type; // x-queue-type, or NULL
-    const char *file;       // that the load `disk` writes; it is removed in the end
-    const char *disk_stat;  // of the device that the broker writes to: /sys/dev/block/M:N/stat
+    const char *queue;     // the queues' name up to their number; NULL = one of this run only
+    const char *arguments; // of the queues: "key=value,key=value", or NULL
+    const char *dying;     // "reject", "expire", or NULL: queues are given dead letters alone
+    uint64_t delay_ms;     // x-delay of all messages; 0 = not by an x-delayed-message exchange
+    uint64_t priorities;   // messages have 0, 1... below this in turn; 0 = they have none
+    const char *file;      // that the load `disk` writes; it is removed in the end
+    const char *disk_stat; // of the device that the broker writes to: /sys/dev/block/M:N/stat
     bool persistent, spin, no_consume, own_queue;
 };
 
@@ -49,6 +53,13 @@ struct options {
 static inline bool options_exact(const struct options *o)
 {
     return o->load == LOAD_FILL || o->load == LOAD_DRAIN;
+}
+
+// A producer's messages go to lanes in turn; order holds within one. A lane is a priority, or a key
+// of the consistent hash, which stays with one queue, nobody knows which.
+static inline uint64_t options_lanes(const struct options *o)
+{
+    return o->load == LOAD_HASH ? o->keys : o->priorities ? o->priorities : 1;
 }
 
 // Fills *o. Prints what is wrong, or the help, to stderr and returns -1 when the run is not to go

@@ -17,8 +17,8 @@ static void *allocate(size_t count, size_t size)
     return p;
 }
 
-// Whole rounds through the keys, so that message number s has key s % keys at any place. More than
-// the window is never written at once.
+// Whole rounds through keys and priorities, so that message number s has key s % keys at any place.
+// More than the window is never written at once.
 static void write_script(struct publisher *p, const struct options *o, const struct topology *t,
                          bool raw)
 {
@@ -27,20 +27,28 @@ static void write_script(struct publisher *p, const struct options *o, const str
         body[i] = (uint8_t)(i * 7);
     size_t keys_count;
     char *const *keys = topology_keys(t, p->producer, &keys_count);
+    size_t round = keys_count * (o->priorities ? o->priorities : 1);
     do {
         size_t from = p->count;
-        p->count += keys_count;
+        p->count += round;
         p->ends = reallocarray(p->ends, p->count, sizeof *p->ends);
         p->bodies = reallocarray(p->bodies, p->count, sizeof *p->bodies);
         if (!p->ends || !p->bodies)
             abort();
-        for (size_t k = 0; k < keys_count; k++) {
+        for (size_t k = 0; k < round; k++) {
             p->bodies[from + k] = p->script.len;
             if (raw)
                 bytes_append(&p->script, body, o->size);
             else
-                p->bodies[from + k] = put_publish(&p->script, CHANNEL, t->exchange, keys[k],
-                                                  o->persistent, body, o->size);
+                p->bodies[from + k] = put_publish(
+                    &p->script, CHANNEL,
+                    &(struct publish){.exchange = t->exchange,
+                                      .key = keys[k % keys_count],
+                                      .persistent = o->persistent,
+                                      .priority = o->priorities ? (int)(k % o->priorities) : -1,
+                                      .delay_ms = (uint32_t)o->delay_ms,
+                                      .body = body,
+                                      .size = o->size});
             p->ends[from + k] = p->script.len;
         }
     } while (p->script.len < WRITE_SIZE && (!p->window || p->count < p->window));
@@ -50,7 +58,8 @@ static void write_script(struct publisher *p, const struct options *o, const str
 void publisher_init(struct publisher *p, struct run *run, const struct options *o,
                     const struct topology *t, uint64_t producer, bool raw)
 {
-    *p = (struct publisher){.run = run, .producer = producer, .window = o->window};
+    *p = (struct publisher){
+        .run = run, .producer = producer, .lanes = options_lanes(o), .window = o->window};
     write_script(p, o, t, raw);
     p->unconfirmed_from = p->unconfirmed_end = 1;
     if (p->window) {
@@ -74,6 +83,14 @@ static bool is_due(const struct publisher *p, uint64_t now)
     return (now - p->start_ns) / p->run->interval_ns >= p->next_number;
 }
 
+static uint64_t next_id(struct publisher *p)
+{
+    uint64_t number = p->next_number++;
+    if (p->lanes == 1)
+        return p->producer << PRODUCER_SHIFT | number;
+    return (p->producer * p->lanes + number % p->lanes) << PRODUCER_SHIFT | number / p->lanes;
+}
+
 // Patches up to `limit` messages that are next in the script and makes them what is to be written.
 static void prepare(struct publisher *p, uint64_t limit, uint64_t now)
 {
@@ -81,7 +98,7 @@ static void prepare(struct publisher *p, uint64_t limit, uint64_t now)
     uint64_t done = 0;
     for (; done < limit && p->at < p->count && end - begin < WRITE_SIZE; done++) {
         uint8_t *body = p->script.data + p->bodies[p->at];
-        put_u64_at(body, p->producer << PRODUCER_SHIFT | p->next_number++);
+        put_u64_at(body, next_id(p));
         put_u64_at(body + 8, now);
         end = p->ends[p->at++];
     }

@@ -10,12 +10,13 @@
 #include "run.h"
 #include "topology.h"
 
-// A body starts with producer << 48 | number, then the send time in ns, both big endian.
+// A body starts with (producer * lanes + lane) << 48 | number within the lane (see options_lanes),
+// then the send time in ns, both big endian.
 enum { BODY_MIN = 16, PRODUCER_SHIFT = 48 };
 
 struct publisher {
     struct run *run;
-    uint64_t producer, next_number;
+    uint64_t producer, lanes, next_number;
 
     struct bytes script;
     size_t *ends, *bodies; // of each message in the script

@@ -39,7 +39,7 @@ static struct checker *find_consumer(const struct receiver *r, const uint8_t *ta
     if (tag[0] != TAG_SIZE - 1 || tag[1] < '0' || tag[2] < '0')
         return NULL;
     size_t i = (size_t)(tag[1] - '0') * 64 + (size_t)(tag[2] - '0');
-    return i < r->consumers_count ? &r->consumers[i] : NULL;
+    return i < r->consumers_count ? &r->consumers[r->together ? 0 : i] : NULL;
 }
 
 void receiver_batch_begin(struct receiver *r)
@@ -86,7 +86,7 @@ static int take_message(struct receiver *r, struct checker *consumer, const uint
     }
     r->batch_sent_ns = get_u64(body + 8);
     r->batch_count++;
-    if (r->run->record_all && r->recording)
+    if (r->run->record_all && r->recording && !r->rejects)
         histogram_add(r->latency, r->read_ns - r->batch_sent_ns);
     return 0;
 }
@@ -108,7 +108,9 @@ int receiver_on_body(struct receiver *r, const struct frame *f)
         return -1;
     }
     r->current = NULL;
-    if (r->ack_every && ++r->unacked == r->ack_every) {
+    if (r->rejects) {
+        r->unacked = 1;
+    } else if (r->ack_every && ++r->unacked == r->ack_every) {
         put_ack(&r->acks, CHANNEL, r->delivery_tag, r->ack_every > 1);
         r->unacked = 0;
     }
@@ -126,7 +128,11 @@ long receiver_on_raw(struct receiver *r, const uint8_t *data, size_t len)
 
 void receiver_batch_end(struct receiver *r)
 {
-    if (!r->batch_count)
+    if (r->rejects && r->unacked) {
+        put_reject(&r->acks, CHANNEL, r->delivery_tag - (r->current != NULL)); // it is not whole
+        r->unacked = 0;
+    }
+    if (!r->batch_count || r->rejects)
         return;
     if (!r->run->record_all && r->recording)
         histogram_add(r->latency, r->read_ns - r->batch_sent_ns);

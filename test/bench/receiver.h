@@ -15,6 +15,8 @@ struct receiver {
     struct checker *consumers; // by the number in their tag
     size_t consumers_count;
     uint64_t body_size, ack_every; // ack_every 0: auto-ack
+    bool rejects;                  // what it gets, which is not counted as delivered
+    bool together;                 // one checker for all consumers, which see parts of each lane
 
     struct checker *current; // whose delivery is being received; NULL between messages
     uint64_t delivery_tag, body_left;

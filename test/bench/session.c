@@ -45,32 +45,56 @@ static int open_client(struct session *s, struct client *c)
                                                                                         : 0;
 }
 
-// Queue q belongs to consumer connection q % connections, and is its consumer q / connections.
+// What consumer `k` of a connection must see, which has queue `q`.
+static void init_checker(struct session *s, struct receiver *r, size_t k, size_t q)
+{
+    const struct options *o = s->options;
+    struct checker *checker = &r->consumers[k];
+    if (r->together && k > 0)
+        return; // the first one sees it all
+    checker_init(checker, o->producers * options_lanes(o), topology_first(&s->topology, q),
+                 s->topology.stride);
+    for (size_t p = 0; p < o->producers; p++)
+        if (!topology_joins(&s->topology, p, q))
+            checker_exclude(checker, p);
+}
+
+// Connection `i` of `step` consumes queue i as its consumer 0, then i + step, and so on.
+static int open_consumer(struct session *s, struct link *l, size_t i, size_t step,
+                         char *const *queues)
+{
+    const struct options *o = s->options;
+    struct receiver *r = l->receiver;
+    if (open_client(s, &l->client))
+        return -1;
+    if (o->prefetch && client_qos(&l->client, (uint16_t)o->prefetch))
+        return fail(s, &l->client);
+    for (size_t k = 0; k < r->consumers_count; k++) {
+        char tag[TAG_SIZE];
+        size_t q = k * step + i;
+        init_checker(s, r, k, q);
+        receiver_tag(k, tag);
+        if (client_consume(&l->client, queues[q], tag, o->ack_every == 0 && !r->rejects))
+            return fail(s, &l->client);
+    }
+    return 0;
+}
+
+// Queue q belongs to consumer connection q % connections; one more rejects, if that is the load.
 static int open_consumers(struct session *s)
 {
     const struct options *o = s->options;
     for (size_t i = 0; i < s->receivers_count; i++) {
-        struct link *l = &s->links[i];
-        struct receiver *r = &s->receivers[i];
-        size_t consumers = (o->queues - i + o->connections - 1) / o->connections;
-        receiver_init(r, &s->run, consumers, o->size, o->ack_every);
-        l->receiver = r;
-        if (open_client(s, &l->client))
+        bool rejects = i == o->connections;
+        size_t step = rejects ? 1 : o->connections, first = rejects ? 0 : i;
+        receiver_init(&s->receivers[i], &s->run, (o->queues - first + step - 1) / step, o->size,
+                      o->ack_every);
+        s->receivers[i].rejects = rejects;
+        s->receivers[i].together = o->load == LOAD_HASH;
+        s->links[i].receiver = &s->receivers[i];
+        if (open_consumer(s, &s->links[i], first, step,
+                          rejects ? s->topology.dying : s->topology.queues))
             return -1;
-        if (o->prefetch && client_qos(&l->client, (uint16_t)o->prefetch))
-            return fail(s, &l->client);
-        for (size_t k = 0; k < consumers; k++) {
-            char tag[TAG_SIZE];
-            size_t q = k * o->connections + i;
-            checker_init(&r->consumers[k], o->producers, topology_first(&s->topology, q),
-                         s->topology.stride);
-            for (size_t p = 0; p < o->producers; p++)
-                if (!topology_joins(&s->topology, p, q))
-                    checker_exclude(&r->consumers[k], p);
-            receiver_tag(k, tag);
-            if (client_consume(&l->client, s->topology.queues[q], tag, o->ack_every == 0))
-                return fail(s, &l->client);
-        }
     }
     return 0;
 }
@@ -109,7 +133,8 @@ int session_open(struct session *s, const struct options *o)
 {
     bool echo = o->load == LOAD_ECHO;
     *s = (struct session){.options = o, .control.fd = -1};
-    s->receivers_count = echo ? 1 : o->no_consume ? 0 : o->connections;
+    bool rejects = o->dying && strcmp(o->dying, "reject") == 0;
+    s->receivers_count = echo ? 1 : (o->no_consume ? 0 : o->connections) + rejects;
     s->publishers_count = o->load == LOAD_DRAIN ? 0 : o->producers;
     s->links_count = echo ? 1 : s->receivers_count + s->publishers_count;
     s->links = allocate(s->links_count, sizeof *s->links);
@@ -162,10 +187,14 @@ bool session_is_complete(const struct session *s)
 struct verdict session_verdict(const struct session *s)
 {
     struct verdict v = {0};
-    uint64_t *sent = allocate(s->options->producers, sizeof *sent);
-    for (size_t p = 0; p < s->options->producers; p++)
-        sent[p] = p < s->publishers_count ? s->publishers[p].next_number
-                                          : s->options->messages / s->options->producers;
+    uint64_t lanes = options_lanes(s->options);
+    uint64_t *sent = allocate(s->options->producers * lanes, sizeof *sent);
+    for (size_t p = 0; p < s->options->producers; p++) {
+        uint64_t count = p < s->publishers_count ? s->publishers[p].next_number
+                                                 : s->options->messages / s->options->producers;
+        for (uint64_t lane = 0; lane < lanes; lane++)
+            sent[p * lanes + lane] = (count + lanes - 1 - lane) / lanes;
+    }
     for (size_t i = 0; i < s->receivers_count; i++) {
         const struct receiver *r = &s->receivers[i];
         for (size_t k = 0; k < r->consumers_count; k++) {

@@ -4,7 +4,8 @@
 //
 // A producer's message number s is published with keys[s % keys_count]. Queue q gets the numbers
 // q, q + stride, q + 2 stride...; with a fanout exchange the stride is 1 and each queue gets all.
-// With --own-queue producer p has keys[p % keys_count] alone, and the stride is 1.
+// With --own-queue producer p has keys[p % keys_count] alone, and the stride is 1. Where there are
+// lanes (see options_lanes), numbers are those within a lane, and the stride is 1.
 #pragma once
 
 #include "client.h"
@@ -13,6 +14,7 @@
 struct topology {
     char exchange[64]; // "" = the default exchange
     char **queues, **keys;
+    char **dying; // the queue whose dead letters queue q is given, by q; or NULL
     size_t queues_count, keys_count;
     uint64_t stride;
     uint64_t copies; // deliveries of one message

@@ -38,6 +38,11 @@ static void check_same_queue(const struct inventory_queue *one, const struct inv
     CHECK(other != NULL && slice_equal(one->declared, other->declared));
     CHECK(one->next_position == other->next_position);
     CHECK(one->live == other->live && one->bytes == other->bytes);
+    for (uint32_t i = 0; one->live > 0 && one->levels != NULL && i <= one->max_priority; i++) {
+        CHECK(one->levels[i].next_position == other->levels[i].next_position);
+        CHECK(one->levels[i].live == other->levels[i].live);
+        CHECK(one->levels[i].bytes == other->levels[i].bytes);
+    }
     CHECK(one->stored.count == other->stored.count);
     for (uint64_t position = 0; inventory_next(one, position, &a); position = a.position + 1) {
         CHECK(inventory_next(other, position, &b) && a.position == b.position);
@@ -92,7 +97,8 @@ static void check_sound(struct inventory *inventory)
         uint64_t live = 0;
         for (uint64_t position = 0; inventory_next(queue, position, &place);
              position = place.position + 1, live++)
-            CHECK(place.position >= position && place.position < queue->next_position);
+            CHECK(place.position >= position &&
+                  position_number(place.position) < queue->next_position);
         CHECK_ID(live == queue->live, queue->id);
         living += live;
     }
@@ -219,9 +225,10 @@ static void operate(struct walk *walk)
         forget_segments(walk);
         break;
     default:
-        if (queue->next_position < UINT64_MAX - 4096)
+        if (queue->next_position < POSITION_NUMBER_MAX - 4096)
             put(walk, STORE_MESSAGE, queue->id,
-                queue->next_position + draw(walk, 4) * draw(walk, 900));
+                position_of((uint32_t)draw(walk, queue->max_priority + 1u),
+                            queue->next_position + draw(walk, 4) * draw(walk, 900)));
     }
 }
 

@@ -122,7 +122,7 @@ static uint64_t count_messages(const struct queue *queue, struct recovery *recov
     uint64_t position = 0, count = 0;
     CHECK(stored != NULL);
     for (; inventory_next(stored, position, &place); count++) {
-        CHECK(place.position >= position && place.position < queue->next_position);
+        CHECK(place.position >= position && position_number(place.position) < queue->next_position);
         position = place.position + 1;
     }
     CHECK(count == queue_depth(queue));

@@ -2,8 +2,8 @@
 """A broker of one's own, for tests that stop it, kill it and start it again on the same data."""
 
 import os
+import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -13,14 +13,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 import client  # noqa: E402
 import management  # noqa: E402
+from answers import play  # noqa: E402
 
 TIME_LIMIT_S = 30
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class OwnBroker:
@@ -32,26 +27,20 @@ class OwnBroker:
         self.process = None
 
     def start(self):
-        client.PORT, management.PORT = free_port(), free_port()
-        command = [self.server, "--bind", "127.0.0.1", "--port", str(client.PORT), "--mgmt-port",
-                   str(management.PORT), "--metrics-port", "0", "--data-dir",
-                   os.path.join(self.folder.name, "data"), *self.arguments]
-        with open(os.path.join(self.folder.name, "log"), "ab") as log:
+        """The broker takes ports that are free, and tells which in its log: none is taken between."""
+        command = [self.server, "--bind", "127.0.0.1", "--port", "0", "--mgmt-port", "0",
+                   "--metrics-port", "0", "--data-dir", os.path.join(self.folder.name, "data"),
+                   *self.arguments]
+        known = len(self.log())
+        with open(self.log_path(), "ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
         deadline = time.monotonic() + TIME_LIMIT_S
-        for port in (client.PORT, management.PORT):
-            while not self.listens(port):
-                if time.monotonic() > deadline or self.process.poll() is not None:
-                    raise SystemExit(f"the broker did not start; its log:\n{self.log()}")
-                time.sleep(0.02)  # no-sleep-ok: polls the port, bounded
-
-    @staticmethod
-    def listens(port):
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return True
-        except OSError:
-            return False
+        while " started version=" not in (told := self.log()[known:]):
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                raise SystemExit(f"the broker did not start; its log:\n{self.log()}")
+            time.sleep(0.02)  # no-sleep-ok: polls the log, bounded
+        ports = dict(re.findall(r"listener_started protocol=(\S+) .*port=(\d+)", told))
+        client.PORT, management.PORT = int(ports["amqp"]), int(ports["http"])
 
     def end(self, how=signal.SIGTERM):
         self.process.send_signal(how)
@@ -63,8 +52,13 @@ class OwnBroker:
         self.end(how)
         self.start()
 
+    def log_path(self):
+        return os.path.join(self.folder.name, "log")
+
     def log(self):
-        with open(os.path.join(self.folder.name, "log"), errors="replace") as log:
+        if not os.path.exists(self.log_path()):
+            return ""
+        with open(self.log_path(), errors="replace") as log:
             return log.read()
 
     def __enter__(self):
@@ -78,3 +72,10 @@ class OwnBroker:
             self.process.kill()
             self.process.wait()
         self.folder.cleanup()
+
+
+def play_with_broker(module):
+    """Plays the TESTS of a module, whose BROKER is one for them all; the exit status."""
+    with OwnBroker(sys.argv.pop(1), "--loops", os.environ.get("STOATMQ_LOOPS", "1")) as broker:
+        module.BROKER = broker
+        return play(module.TESTS)

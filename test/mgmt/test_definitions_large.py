@@ -8,7 +8,6 @@ over kill -9; exported.
 import glob
 import json
 import os
-import random
 import re
 import signal
 import sys
@@ -17,11 +16,12 @@ import time
 
 sys.dont_write_bytecode = True
 
-from answers import ANY, expect, play
+from answers import ANY, expect
 
 import client
 import management
-from own_broker import OwnBroker
+from own_broker import play_with_broker
+from own_queues import ask_until_killed, chance
 
 BROKER = None
 MANY = 20000
@@ -115,28 +115,18 @@ def a_virtual_hosts_large_document_goes_into_it():
     expect(204, "", "DELETE", "vhosts/of-its-own")
 
 
-def send(body):
-    try:
-        management.ask("POST", "definitions", body)
-    except OSError:
-        pass
-    except Exception as error:  # http.client's: the answer never came
-        assert type(error).__module__ == "http.client", error
-
-
 def killed_in_the_middle_it_is_whole_or_not_there():
-    seed = int(os.environ.get("STOATMQ_SEED", time.time_ns() % 1_000_000))
-    print(f"seed {seed}", flush=True)
-    chance = random.Random(seed)
+    moment = chance()
     ends = set()
     for life in range(LIVES):
         vhost = f"life-{life}"
-        sender = threading.Thread(target=send, args=(document(vhost),))
+        sender = threading.Thread(target=ask_until_killed, args=(
+            "POST", "definitions", document(vhost)))
         sender.start()
         if life > 0:  # the first one is killed early
             while not kept_files() and sender.is_alive():
                 pass
-            time.sleep(chance.random() * 0.1)  # no-sleep-ok: when the kill comes is left to chance
+            time.sleep(moment.random() * 0.1)  # no-sleep-ok: when the kill comes is left to chance
         BROKER.end(signal.SIGKILL)
         sender.join()
         BROKER.start()
@@ -161,11 +151,5 @@ TESTS = [
 ]
 
 
-def main():
-    global BROKER
-    with OwnBroker(sys.argv.pop(1), "--loops", os.environ.get("STOATMQ_LOOPS", "1")) as BROKER:
-        return play(TESTS)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(play_with_broker(sys.modules[__name__]))

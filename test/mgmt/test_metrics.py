@@ -105,6 +105,31 @@ class Metrics(unittest.TestCase):
         names = {name.split("{")[0] for name in found}
         self.assertEqual({"rabbitmq_detailed_queue_consumers", "rabbitmq_identity_info", "rabbitmq_build_info"}, names)
 
+    def test_messages_that_nobody_took_are_counted_by_why_and_where_they_went(self):
+        def samples(found):
+            return [found[f'rabbitmq_global_messages_dead_lettered_{reason}_total{{queue_type="rabbit_classic_queue",'
+                          f'dead_letter_strategy="{strategy}"}}']
+                    for strategy in ("disabled", "at_most_once") for reason in ("expired", "maxlen", "rejected")]
+        before = values(scrape("/metrics"))
+        dead_letters = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "nowhere"}
+        for queue, more in (("drops", {}), ("keeps", dead_letters)):
+            limits = {"expires": {"x-message-ttl": 0}, "limits": {"x-max-length": 1}, "rejects": {}}
+            for how, arguments in limits.items():
+                api("PUT", f"/queues/%2F/{queue}.{how}", {"arguments": arguments | more})
+                for _ in range(3):
+                    api("POST", "/exchanges/%2F/amq.default/publish", {"properties": {}, "routing_key": f"{queue}.{how}",
+                                                                       "payload": "x", "payload_encoding": "string"})
+            api("POST", f"/queues/%2F/{queue}.rejects/get", {"count": 1, "ackmode": "reject_requeue_false",
+                                                             "encoding": "auto"})
+        expected = [one + more for one, more in zip(samples(before), (3, 2, 1, 3, 2, 1))]
+        found = wait_for("/metrics", lambda now: samples(now) == expected)
+        self.assertEqual(expected, samples(found))
+        for name, more in (("expired", 6), ("overflow_dropped", 4)):
+            self.assertEqual(before[f"stoatmq_messages_{name}_total"] + more, found[f"stoatmq_messages_{name}_total"])
+        for queue in ("drops", "keeps"):
+            for how in ("expires", "limits", "rejects"):
+                api("DELETE", f"/queues/%2F/{queue}.{how}")
+
     def test_logins_by_http_are_counted(self):
         name = 'rabbitmq_auth_attempts_succeeded_total{protocol="http"}'
         before = values(scrape("/metrics"))[name]

@@ -4,55 +4,21 @@
 
     test/mgmt/test_queue_actions.py SERVER [TEST...]
 """
-import os
-import random
 import signal
 import sys
 import threading
-import time
 
 sys.dont_write_bytecode = True
 
-from answers import ANY, NOT_FOUND, bad, expect, play
+from answers import ANY, NOT_FOUND, bad, expect
 
-import client
 import management
-from client import Mismatch
-from own_broker import OwnBroker
+from own_broker import play_with_broker
+from own_queues import (amqp, ask_until_killed, chance, declare, depth, fill, numbers, octets)
 
 BROKER = None
-PERSISTENT = b"\x10\x00\x02"  # properties: delivery-mode 2
 MOVED = 20000
 LIVES = 6
-
-
-def declare(queue, durable=True):
-    expect(201, "", "PUT", f"queues/%2F/{queue}", {"durable": durable})
-    return f"queues/%2F/{queue}"
-
-
-def amqp(confirms=False):
-    channel = client.with_channel()
-    if confirms:
-        channel.call("confirm.select")
-    return channel
-
-
-def publish(channel, queue, bodies):
-    """Published and, when the channel is in confirm mode, confirmed."""
-    tag = 0
-    for body in bodies:
-        channel.publish(body, routing_key=queue, properties=PERSISTENT)
-        tag += 1
-    done = 0
-    while done < tag:
-        done = channel.expect("basic.ack").args["delivery_tag"]
-
-
-def fill(queue, bodies):
-    channel = amqp(confirms=True)
-    publish(channel, queue, bodies)
-    channel.close()
 
 
 def get(queue, count, ackmode="ack_requeue_true"):
@@ -66,18 +32,6 @@ def bodies_of(messages):
 
 def state(queue):
     return expect(200, ANY, "GET", f"queues/%2F/{queue}")["state"]
-
-
-def depth(channel, queue):
-    return channel.call("queue.declare", queue=queue, passive=True)["message_count"]
-
-
-def numbers(first, last):
-    return [str(number) for number in range(first, last + 1)]
-
-
-def octets(texts):
-    return [text.encode() for text in texts]
 
 
 # --- pausing
@@ -261,6 +215,49 @@ def messages_with_priorities_are_looked_at_in_the_order_of_delivery():
     expect(204, "", "DELETE", path)
 
 
+def what_a_restart_leaves_of_each_priority_is_as_it_was():
+    path = "queues/%2F/ranked"
+    expect(201, "", "PUT", path, {"durable": True, "arguments": {"x-max-priority": 9}})
+
+    def publish(numbers):
+        channel = amqp(confirms=True)
+        for number in numbers:
+            properties = b"\x18\x00\x02" + bytes([number % 3])  # delivery-mode 2, priority
+            channel.publish(str(number).encode(), routing_key="ranked", properties=properties)
+            channel.expect("basic.ack")
+        channel.close()
+
+    def by_rank(numbers):
+        return [str(number) for number in sorted(numbers, key=lambda n: (-(n % 3), n))]
+
+    def redelivered():
+        return {int(each["payload"]) for each in browse("ranked", "?count=100")
+                if each["redelivered"]}
+
+    publish(range(3, 60))
+    waiting = set(range(3, 60))
+    first = by_rank(waiting)[:4]
+    assert bodies_of(get("ranked", 4, "ack_requeue_true")) == first
+    delivered = {int(body) for body in first}
+    BROKER.restart()
+    assert bodies_of(browse("ranked", "?count=100")) == by_rank(waiting)
+    assert redelivered() == delivered
+    assert bodies_of(get("ranked", 25, "ack_requeue_false")) == by_rank(waiting)[:25]
+    waiting -= {int(body) for body in by_rank(waiting)[:25]}
+    publish(range(60, 90))
+    waiting |= set(range(60, 90))
+    assert redelivered() == set()
+    BROKER.restart(signal.SIGKILL)
+    assert bodies_of(browse("ranked", "?count=100")) == by_rank(waiting)
+    assert redelivered() == waiting  # nobody knows
+    publish(range(90, 99))
+    waiting |= set(range(90, 99))
+    BROKER.restart()
+    assert redelivered() == waiting - set(range(90, 99))
+    assert bodies_of(get("ranked", 100, "ack_requeue_false")) == by_rank(waiting)
+    expect(204, "", "DELETE", path)
+
+
 def looking_needs_a_queue_and_leave_to_read_it():
     path = declare("mine")
     for where in ("%2F/nothing", "nowhere/mine"):
@@ -345,26 +342,16 @@ def a_backlog_on_disk_is_moved():
         expect(204, "", "DELETE", path)
 
 
-def move_until_killed():
-    try:
-        management.ask("POST", "queues/%2F/from/move", {"destination": "to"})
-    except OSError:
-        pass
-    except Exception as error:  # http.client's: the answer never came
-        assert type(error).__module__ == "http.client", error
-
-
 def kill_in_the_middle_loses_nothing_and_doubles_nothing():
-    seed = int(os.environ.get("STOATMQ_SEED", time.time_ns() % 1_000_000))
-    print(f"seed {seed}", flush=True)
-    chance = random.Random(seed)
+    moment = chance()
     paths = declare("from"), declare("to")
     fill("from", octets(numbers(1, MOVED)))
     for _ in range(LIVES):
         before = depth(amqp(), "to")
-        mover = threading.Thread(target=move_until_killed)
+        mover = threading.Thread(target=ask_until_killed, args=(
+            "POST", "queues/%2F/from/move", {"destination": "to"}))
         mover.start()
-        watcher, enough = amqp(), chance.randrange(MOVED // LIVES)
+        watcher, enough = amqp(), moment.randrange(MOVED // LIVES)
         while depth(watcher, "to") <= before + enough and mover.is_alive():
             pass
         BROKER.end(signal.SIGKILL)
@@ -394,6 +381,7 @@ TESTS = [
     a_consumer_is_not_disturbed_by_one_who_looks,
     messages_on_disk_are_looked_at,
     messages_with_priorities_are_looked_at_in_the_order_of_delivery,
+    what_a_restart_leaves_of_each_priority_is_as_it_was,
     looking_needs_a_queue_and_leave_to_read_it,
     messages_are_moved_in_order,
     bad_moves_are_refused,
@@ -402,11 +390,5 @@ TESTS = [
 ]
 
 
-def main():
-    global BROKER
-    with OwnBroker(sys.argv.pop(1), "--loops", os.environ.get("STOATMQ_LOOPS", "1")) as BROKER:
-        return play(TESTS)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(play_with_broker(sys.modules[__name__]))

@@ -1,13 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "test/sim/model.h"
+#include "test/sim/model_parts.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
+
+#include "amqp/table.h"
 
 /* --- what clients saw ------------------------------------------------------------------------ */
 
-static void check_message(const struct model *model, const struct m_message *wanted,
+/* COUNT is the x-delivery-count, or 0. */
+static void check_properties(const struct model *model, const struct m_message *wanted,
+                             uint32_t count, const struct message *message)
+{
+    struct properties expected, actual;
+    struct buf table = {0};
+    char text[16];
+    content_properties(wanted, count, &expected, &table, text);
+    if (properties_decode(message_properties(message), &actual) != METHOD_OK ||
+        actual.flags != expected.flags || actual.delivery_mode != expected.delivery_mode ||
+        actual.priority != expected.priority ||
+        !slice_equal(actual.expiration, expected.expiration))
+        model_complain(model, "message %u came with other properties", wanted->id);
+    if (!table_equal(actual.headers, expected.headers))
+        model_complain(model, "message %u came with other headers (%u deaths, delivered %u times)",
+                       wanted->id, wanted->death_count, count);
+    buf_fini(&table);
+}
+
+static void check_message(const struct model *model, const struct m_message *wanted, uint32_t count,
                           struct message *message)
 {
     char id[16];
@@ -18,6 +38,7 @@ static void check_message(const struct model *model, const struct m_message *wan
     if (!slice_equal(message_exchange(message), S(exchange_name(wanted->exchange))) ||
         !slice_equal(message_routing_key(message), S(model_keys[wanted->key])))
         model_complain(model, "message %s came with other names", id);
+    check_properties(model, wanted, count, message);
 }
 
 /* How much the delivery of MESSAGE to TAG counts against the client. */
@@ -32,7 +53,8 @@ bool consumer_may_get(const struct model *model, int session, uint16_t number, i
     const struct m_channel *channel = &s->channels[number];
     const struct m_consumer *consumer = &channel->consumers[tag];
     if (!consumer->alive || s->clogged ||
-        (model_features[consumer->queue].single_active &&
+        (model->queues[consumer->queue].features.single_active &&
+         model->canary != CANARY_SINGLE_ACTIVE &&
          model->queues[consumer->queue].active_uid != consumer->uid))
         return false;
     return consumer->no_ack ||
@@ -89,12 +111,13 @@ static void check_delivery(struct model *model, int session, const struct seen *
     if (find_eligible(model, consumer->queue, consumer->priority, &other))
         model_complain(model, "delivery past session %d channel %u %s, whose priority is higher",
                        other.session, other.channel, tag_name(other.tag));
-    if (model->drops_late)
-        state_drop(model, consumer->queue,
-                   (uint32_t)strtoul((const char *)message_body(seen->message), NULL, 10));
     struct m_entry entry = queue->ready[0];
-    state_remove_first(queue);
-    check_message(model, &entry.message, seen->message);
+    stock_remove_first(queue);
+    if (stock_has_expired(model, queue, &entry) && entry.step != model->step)
+        model_complain(model, "message %u of %s was delivered although its time is over",
+                       entry.message.id, queue_name(consumer->queue));
+    check_message(model, &entry.message,
+                  queue->settings.of[SETTING_DELIVERIES] == NONE ? 0 : entry.count, seen->message);
     if (seen->redelivered != (entry.count > 0))
         model_complain(model, "redelivered is %d for a message delivered %u times",
                        seen->redelivered, entry.count);
@@ -136,19 +159,11 @@ static void check_get_ok(struct model *model, const struct m_expected *expected,
     const struct method_basic_get_ok *ok = &seen->method.basic_get_ok;
     const struct m_channel *channel =
         &model->sessions[expected->session].channels[expected->channel];
-    check_number(model, "message_count", ok->message_count, expected->number);
+    check_number(model, "message_count", ok->message_count,
+                 model->queues[expected->queue].ready_count);
     check_number(model, "redelivered", ok->redelivered, expected->flag);
     check_number(model, "delivery tag", ok->delivery_tag, channel->last_tag);
-    check_message(model, &expected->message, seen->message);
-}
-
-/* A commit's publishes have happened before, its settlements have now. */
-static void settle_commit(struct model *model)
-{
-    if (model->committing != NULL)
-        state_apply_held(model, model->committing);
-    model->committing = NULL;
-    model->commit_order = model->commit_lsn = 0;
+    check_message(model, &expected->message, expected->count, seen->message);
 }
 
 /* What happens in the model when the client has seen what was EXPECTED, or what is in it. */
@@ -173,7 +188,11 @@ static void check_fields(struct model *model, const struct m_expected *expected,
         break;
     case METHOD_BASIC_RETURN:
         check_number(model, "reply code", method->basic_return.reply_code, expected->number);
-        check_message(model, &expected->message, seen->message);
+        check_message(model, &expected->message, 0, seen->message);
+        break;
+    case METHOD_BASIC_NACK:
+        check_number(model, "refused tag", method->basic_nack.delivery_tag, expected->number);
+        check_number(model, "multiple", method->basic_nack.multiple, expected->flag);
         break;
     case METHOD_BASIC_ACK:
         check_number(model, "confirmed tag", method->basic_ack.delivery_tag, expected->number);
@@ -200,8 +219,7 @@ static void check_fields(struct model *model, const struct m_expected *expected,
     case METHOD_CONNECTION_CLOSE:
         check_number(model, "reply code", method->connection_close.reply_code, expected->number);
         break;
-    case METHOD_TX_COMMIT_OK: /* of what the store need not know: all of it has happened now */
-        settle_commit(model);
+    case METHOD_TX_COMMIT_OK:
         model->commits++;
         break;
     default:
@@ -259,8 +277,10 @@ void check_seen(struct model *model)
     for (int s; (s = next_session(model)) != NONE;) {
         struct client *client = model->sessions[s].client;
         const struct seen *seen = client_next(client);
-        if (model->commit_lsn != 0 && seen->order >= model->commit_order)
-            settle_commit(model);
+        model->next = seen;
+        model->next_session = s;
+        stock_follow(model, seen->order);
+        model->next = NULL;
         if (seen->kind == EFFECT_DELIVER)
             check_delivery(model, s, seen);
         else
@@ -268,11 +288,8 @@ void check_seen(struct model *model)
         if (client_peek(client) == NULL)
             client_forget(client);
     }
-    if (model->commit_lsn != 0)
-        settle_commit(model);
-    for (int q = 0; q < QUEUES && model->drops_late; q++)
-        state_drop(model, q, 0);
-    model->drops_late = false;
+    stock_follow(model, UINT64_MAX);
+    model->commit_lsn = 0;
     for (size_t i = 0; i < model->expected_count; i++)
         if (!model->expected[i].seen)
             model_complain(model, "session %d channel %u did not see %s",
@@ -299,9 +316,9 @@ static void check_queue(const struct model *model, int index)
     check_number(model, "ready bytes", actual->ready_bytes, bytes);
     check_number(model, "unacked", actual->unacked, queue->unacked);
     check_number(model, "consumers", actual->consumer_count, state_consumers(model, index));
-    check_number(model, "published", actual->traffic.count[TRAFFIC_PUBLISH], queue->next_position);
+    check_number(model, "published", actual->traffic.count[TRAFFIC_PUBLISH], queue->entered);
     if (queue->ready_count > 0 && find_eligible(model, index, INT32_MIN, &who) &&
-        !paging_keeps_waiting(actual))
+        !paging_keeps_waiting(actual) && !stock_has_expired(model, queue, &queue->ready[0]))
         model_complain(model, "%s has %zu messages stuck: session %d channel %u %s may take one",
                        queue_name(index), queue->ready_count, who.session, who.channel,
                        tag_name(who.tag));
@@ -332,8 +349,6 @@ void check_state(struct model *model)
                          session->unwritten);
     }
     check_counters(model);
+    later_check(model);
     paging_check(model);
-    for (int q = 0; q < QUEUES; q++)
-        if (model->queues[q].ready_count > model->deepest)
-            model->deepest = model->queues[q].ready_count;
 }

@@ -4,7 +4,7 @@
  * topology at once and defers all else. Of the latter the model sends one, and at once lets all be
  * durable, so that what clients see of it can be told from what others do.
  */
-#include "test/sim/model.h"
+#include "test/sim/model_parts.h"
 
 static void wait_for(struct model *model, const struct m_expected *expected, uint64_t lsn)
 {

@@ -17,42 +17,15 @@ static int choose_exchange(struct model *model)
 
 /* --- messages -------------------------------------------------------------------------------- */
 
-void put_header(struct buf *table, const struct m_header *header)
-{
-    if (header->value == 0)
-        table_put(table, S(header->name), &(struct table_value){.type = TABLE_VOID});
-    else
-        table_put_int(table, header->name, header->value);
-}
-
-static void put_headers(struct buf *table, int headers)
-{
-    for (const struct m_header *h = model_headers[headers]; h < model_headers[headers] + 3; h++)
-        if (h->name != NULL)
-            put_header(table, h);
-    if (headers == HEADERS_WITH_CC) {
-        struct buf keys = {0};
-        table_put_item(&keys, &(struct table_value){.type = TABLE_LONGSTR, .bytes = S("q1")});
-        table_put(table, S("CC"),
-                  &(struct table_value){.type = TABLE_ARRAY, .bytes = buf_slice(&keys)});
-        buf_fini(&keys);
-    }
-}
-
 void send_message(struct place *p, const struct m_message *message)
 {
-    char body[128];
+    char body[128], text[16];
     struct buf table = {0};
-    struct properties properties = {.flags = PROPERTY_DELIVERY_MODE,
-                                    .delivery_mode = message->persistent ? 2 : 1};
+    struct properties properties;
     memset(body, 'x', sizeof body);
     body[message->size] = '\0';
     body[snprintf(body, sizeof body, "%08u", message->id)] = message->size > 8 ? 'x' : '\0';
-    if (message->headers != 0) {
-        put_headers(&table, message->headers);
-        properties.flags |= PROPERTY_HEADERS;
-        properties.headers = buf_slice(&table);
-    }
+    content_properties(message, 0, &properties, &table, text);
     client_publish_with(p->at->client, p->number, exchange_name(message->exchange),
                         model_keys[message->key], body,
                         (message->persistent ? PUBLISH_PERSISTENT : 0u) |
@@ -73,25 +46,41 @@ static void keep_for_commit(struct m_channel *channel, const struct m_message *m
 
 /* In confirm mode: the publish counts, and waits for LSN, which is known once the engine has run.
  */
-static void count_publish(struct m_channel *channel, uint64_t lsn)
+static void count_publish(struct m_channel *channel, uint64_t lsn, bool refused)
 {
-    if (channel->published == channel->lsn_capacity) {
-        channel->lsn_capacity = channel->lsn_capacity == 0 ? 64 : channel->lsn_capacity * 2;
-        channel->lsns = mem_realloc(channel->lsns, channel->lsn_capacity * sizeof *channel->lsns);
+    if (channel->published == channel->confirm_capacity) {
+        channel->confirm_capacity = channel->confirm_capacity == 0 ? 64
+                                                                   : channel->confirm_capacity * 2;
+        channel->confirms = mem_realloc(channel->confirms,
+                                        channel->confirm_capacity * sizeof *channel->confirms);
     }
-    channel->lsns[channel->published++] = lsn;
+    channel->confirms[channel->published++] = (struct m_confirm){lsn, refused};
+}
+
+/* Mostly a short one, sometimes one for which a message leaves memory. */
+static int choose_delay(struct model *model)
+{
+    return one_in(model, 10) ? 20000 : (int)below(model, 300) - 20;
+}
+
+static struct m_message choose_message(struct model *model)
+{
+    return (struct m_message){.id = ++model->message_ids,
+                              .size = 8 + below(model, one_in(model, 4) ? 100 : 8),
+                              .exchange = choose_exchange(model),
+                              .key = (int)below(model, PUBLISH_KEYS),
+                              .headers = one_in(model, 3) ? (int)below(model, HEADERS) : 0,
+                              .priority = one_in(model, 2) ? (int)below(model, 6) : NONE,
+                              .delay = one_in(model, 4) ? choose_delay(model) : 0,
+                              .expiration = one_in(model, 6) ? (int)below(model, 200) : NONE,
+                              .persistent = one_in(model, 2),
+                              .mandatory = one_in(model, 3)};
 }
 
 void op_publish(struct place *p)
 {
     struct model *model = p->model;
-    struct m_message message = {.id = ++model->message_ids,
-                                .size = 8 + below(model, one_in(model, 4) ? 100 : 8),
-                                .exchange = choose_exchange(model),
-                                .key = (int)below(model, PUBLISH_KEYS),
-                                .headers = one_in(model, 3) ? (int)below(model, HEADERS) : 0,
-                                .persistent = one_in(model, 2),
-                                .mandatory = one_in(model, 3)};
+    struct m_message message = choose_message(model);
     const struct m_exchange *exchange = &model->exchanges[message.exchange];
     if (!exchange->alive || exchange->internal) {
         channel_error(p, exchange->alive ? REPLY_ACCESS_REFUSED : REPLY_NOT_FOUND);
@@ -104,13 +93,13 @@ void op_publish(struct place *p)
         send_message(p, &message);
         return;
     }
-    state_publish(model, p->session, p->number, &message);
+    bool is_taken = state_publish(model, p->session, p->number, &message);
     bool is_stored = model->stored_count > 0;
     send_message(p, &message);
     hold_release(model);
     store_follow(model);
     if (p->channel->mode == CHANNEL_CONFIRM)
-        count_publish(p->channel, is_stored ? model->stored_lsn : 0);
+        count_publish(p->channel, is_stored ? model->stored_lsn : 0, !is_taken);
 }
 
 void expect_get(struct place *p, int q, bool no_ack)
@@ -124,11 +113,12 @@ void expect_get(struct place *p, int q, bool no_ack)
         expect(p, METHOD_BASIC_GET_EMPTY);
     } else {
         struct m_entry entry = queue->ready[0];
-        state_remove_first(queue);
+        stock_remove_first(queue);
         struct m_expected *ok = expect(p, METHOD_BASIC_GET_OK);
         ok->message = entry.message;
-        ok->number = queue->ready_count;
+        ok->queue = q;
         ok->flag = entry.count > 0;
+        ok->count = queue->settings.of[SETTING_DELIVERIES] == NONE ? 0 : entry.count;
         p->channel->last_tag++;
         model->counters.messages_got++;
         model->counters.messages_redelivered += entry.count > 0;
@@ -143,8 +133,10 @@ void op_get(struct place *p)
 {
     int q = choose_queue(p);
     bool no_ack = one_in(p->model, 3);
-    if (!paging_wait(p, q, no_ack))
+    if (queue_error(p, q) != 0)
         expect_get(p, q, no_ack);
+    else
+        paging_wait(p, q, no_ack);
     client_get(p->at->client, p->number, queue_name(q), no_ack);
 }
 
@@ -154,7 +146,7 @@ static void settle_or_hold(struct place *p, size_t *index, bool acked, bool requ
 {
     struct m_unacked *unacked = &p->channel->unacked[*index];
     if (p->channel->mode == CHANNEL_TX) {
-        unacked->held = true;
+        unacked->held = ++p->channel->held_count;
         unacked->acked = acked;
         unacked->requeue = requeue;
         ++*index;
@@ -250,7 +242,7 @@ void op_consume(struct place *p)
     bool nowait = one_in(model, 4);
     uint16_t code = queue_error(p, q);
     bool in_use = consumer.exclusive &&
-                  (state_consumers(model, q) > 0 || model_features[q].single_active);
+                  (state_consumers(model, q) > 0 || model->queues[q].features.single_active);
     for (int s = 0; s < SESSIONS; s++)
         for (int c = 1; c <= CHANNELS; c++)
             for (int i = 0; i < TAGS; i++) {

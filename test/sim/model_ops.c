@@ -79,17 +79,33 @@ static void op_select(struct place *p)
     send(p, &(struct method){.id = confirm ? METHOD_CONFIRM_SELECT : METHOD_TX_SELECT});
 }
 
+/* May a queue refuse one of the publishes of CHANNEL? Which ones is hard to tell before. */
+static bool may_be_refused(const struct model *model, const struct m_channel *channel)
+{
+    for (size_t i = 0; i < channel->tx_count; i++) {
+        bool queues[PLACES];
+        state_route(model, channel->tx_publishes[i].exchange, &channel->tx_publishes[i], queues);
+        for (int q = 0; q < QUEUES; q++)
+            if (queues[q] && model->queues[q].settings.of[SETTING_OVERFLOW] > OVERFLOW_DROP_HEAD &&
+                (model->queues[q].settings.of[SETTING_LENGTH] != NONE ||
+                 model->queues[q].settings.of[SETTING_BYTES] != NONE))
+                return true;
+    }
+    return false;
+}
+
 static void op_commit(struct place *p)
 {
     struct model *model = p->model;
+    if (may_be_refused(model, p->channel))
+        return;
     if (p->channel->mode != CHANNEL_TX) {
         if (!one_in(model, 30))
             return;
         channel_error(p, REPLY_PRECONDITION_FAILED);
     } else {
-        model->drops_late = true;
         for (size_t i = 0; i < p->channel->tx_count; i++)
-            state_publish(model, p->session, p->number, &p->channel->tx_publishes[i]);
+            (void)state_publish(model, p->session, p->number, &p->channel->tx_publishes[i]);
         p->channel->tx_count = 0;
         expect(p, METHOD_TX_COMMIT_OK);
         model->committing = p->channel;
@@ -103,7 +119,7 @@ static void op_rollback(struct place *p)
         return;
     p->channel->tx_count = 0;
     for (size_t i = 0; i < p->channel->unacked_count; i++)
-        p->channel->unacked[i].held = false;
+        p->channel->unacked[i].held = 0;
     expect(p, METHOD_TX_ROLLBACK_OK);
     send(p, &(struct method){.id = METHOD_TX_ROLLBACK});
 }
@@ -129,7 +145,7 @@ static void op_open_channel(struct place *p)
 /* What was under way when the engine closed the channel or connection: it is dropped. */
 static void op_too_late(struct place *p)
 {
-    static const struct m_message message = {.size = 8};
+    static const struct m_message message = {.size = 8, .priority = NONE, .expiration = NONE};
     switch (below(p->model, 4)) {
     case 0:
         send_message(p, &message);
@@ -208,7 +224,8 @@ static void op_sync(struct model *model)
 {
     struct harness_store *store = &model->harness.store;
     store->durable_lsn += below(model, (uint32_t)(store->last_lsn - store->durable_lsn) + 1);
-    if (one_in(model, 2) || model->canary) /* a liar's engine has heard of more already */
+    if (one_in(model, 2) ||
+        model->canary == CANARY_STORE) /* a liar's engine has heard of more already */
         return;
     model->durable_lsn = store->durable_lsn;
     harness_durable(&model->harness, store->durable_lsn);
@@ -220,6 +237,7 @@ static void op_tick(struct model *model)
     hold_expect_due(model);
     paging_tick(model);
     harness_tick(&model->harness);
+    model->has_ticked = true;
 }
 
 /* --- the choice ------------------------------------------------------------------------------ */
@@ -258,6 +276,8 @@ static const struct {
 static void defer(struct place *p, void (*operate)(struct place *place))
 {
     struct model *model = p->model;
+    if (timers_next(&model->harness.engine->timers) <= stock_now_ms(model))
+        return; /* what is due would come first */
     hold_begin_deferred(model);
     operate(p);
     hold_release(model);
@@ -301,6 +321,11 @@ void model_operate(struct model *model)
             op_sync(model);
         else
             op_tick(model);
+        return;
+    }
+    if (choice == 18 && one_in(model, 2)) {
+        name_operation(model, "policy");
+        settings_operate(model);
         return;
     }
     int s = (int)below(model, SESSIONS);

@@ -7,7 +7,7 @@
 #ifndef STOATMQ_TEST_SIM_MODEL_OPS_H
 #define STOATMQ_TEST_SIM_MODEL_OPS_H
 
-#include "test/sim/model.h"
+#include "test/sim/model_parts.h"
 
 /* A place to operate at, and what is there. */
 struct place {
@@ -33,16 +33,13 @@ uint16_t queue_error(const struct place *p, int queue);
 /* Mostly a queue that may be used, sometimes any. */
 int choose_queue(const struct place *p);
 
-/* Appends a header or an argument. */
-void put_header(struct buf *table, const struct m_header *header);
-
 void send_message(struct place *p, const struct m_message *message);
 
 /* What basic.get of QUEUE gets now is expected. */
 void expect_get(struct place *p, int queue, bool no_ack);
 
-/* A basic.get of QUEUE: true when it has to wait. */
-bool paging_wait(struct place *p, int queue, bool no_ack);
+/* A basic.get of QUEUE, which there is. */
+void paging_wait(struct place *p, int queue, bool no_ack);
 
 /* model_messages.c */
 void op_publish(struct place *p);

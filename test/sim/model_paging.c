@@ -4,6 +4,8 @@
  * a difference, but that they wait. It only has to know which basic.get waits: that gets what is
  * there when it is answered. The session is left alone until then.
  */
+#include "exchange/delay_parts.h"
+#include "exchange/priority.h"
 #include "server/base/log.h"
 #include "test/sim/model_ops.h"
 
@@ -19,34 +21,30 @@ void paging_start(struct model *model, uint64_t watermark)
 
 void paging_tick(struct model *model)
 {
+    model->harness.now_ms += below(model, one_in(model, 40) ? 700 : 30);
     if (!model->pages)
         return;
-    model->harness.now_ms += below(model, 700);
     model->shelf.ticks_max = one_in(model, 10) ? 30 : 3;
 }
 
-/* Is the next message of a queue that has some not in memory? */
-static bool is_away(const struct queue *queue)
+bool paging_is_away(const struct queue *queue)
 {
-    return queue->returned.count == 0 && queue->ready.front.head == NULL &&
-           queue->ready.cold.count > 0;
+    return queue_peek(queue) == NULL && queue->ready.cold.count > 0;
 }
 
 bool paging_keeps_waiting(const struct queue *queue)
 {
-    return is_away(queue) && queue->paging.state != PAGING_QUIET;
+    return paging_is_away(queue) && queue->paging.state != PAGING_QUIET;
 }
 
 /* --- basic.get ------------------------------------------------------------------------------- */
 
-bool paging_wait(struct place *p, int q, bool no_ack)
+void paging_wait(struct place *p, int q, bool no_ack)
 {
     const struct queue *queue = harness_queue(&p->model->harness, queue_name(q));
-    if (queue_error(p, q) != 0 || !is_away(queue))
-        return false;
+    p->model->queues[q].used_ms = stock_now_ms(p->model);
     p->at->get = (struct m_get){.waits = true, .channel = p->number, .queue = q, .no_ack = no_ack};
-    p->model->gets_waited++;
-    return true;
+    p->model->gets_waited += paging_is_away(queue);
 }
 
 bool paging_may_delete(const struct model *model, int queue)
@@ -94,9 +92,42 @@ void paging_resolve(struct model *model, int session, uint16_t channel, enum met
     if (!is_refused && id != METHOD_BASIC_GET_OK && id != METHOD_BASIC_GET_EMPTY)
         return;
     s->get.waits = false;
+    model->queues[get.queue].used_ms = stock_now_ms(model);
     expect_get(&place, get.queue, get.no_ack);
     if (!is_refused)
         bring_forward(model);
+}
+
+void paging_take(struct model *model, int queue, uint32_t id)
+{
+    const struct m_queue *q = &model->queues[queue];
+    const struct seen *next = model->next;
+    bool is_first = q->ready_count > 0 && q->ready[0].message.id == id &&
+                    stock_has_expired(model, q, &q->ready[0]);
+    if (!is_first && next != NULL && next->kind == EFFECT_CONTENT &&
+        model->sessions[model->next_session].get.queue == queue)
+        paging_resolve(model, model->next_session, next->channel, next->method.id);
+}
+
+bool paging_is_awaited(const struct model *model, int queue)
+{
+    bool is = false;
+    for (int s = 0; s < SESSIONS; s++)
+        is |= model->sessions[s].get.waits && model->sessions[s].get.queue == queue;
+    return is;
+}
+
+void paging_refuse(struct model *model)
+{
+    for (int s = 0; s < SESSIONS; s++) {
+        struct m_session *session = &model->sessions[s];
+        struct m_get get = session->get;
+        struct place place = {model, s, get.channel, session, &session->channels[get.channel]};
+        if (!get.waits || queue_error(&place, get.queue) == 0)
+            continue;
+        session->get.waits = false;
+        expect_get(&place, get.queue, get.no_ack);
+    }
 }
 
 /* --- the end of a session -------------------------------------------------------------------- */
@@ -130,24 +161,40 @@ static size_t count_paged(const struct queue *queue, const struct deque_run *run
     return count;
 }
 
-/* Returns how many of its messages are in the store. */
-static size_t check_queue(const struct model *model, const char *name, const struct queue *queue,
-                          struct taken *taken)
+/* How many of QUEUE's messages are cold; PAGED of these and of those that may leave by STORE_PAGE.
+ */
+static size_t check_levels(const struct model *model, const char *name, const struct queue *queue,
+                           struct taken *taken, size_t *paged)
 {
-    const struct deque_cold *cold = &queue->ready.cold;
-    uint64_t body_bytes;
-    size_t paged, cold_paged;
-    size_t count = shelf_count(&model->shelf, queue->id, cold->first, cold->end, &body_bytes,
-                               &cold_paged);
-    if (count != cold->count || body_bytes != cold->bytes)
-        model_complain(model, "%s has %zu cold messages in the store, not %zu", name, count,
-                       (size_t)cold->count);
-    count = shelf_count(&model->shelf, queue->id, 0, UINT64_MAX, NULL, &paged);
-    size_t leaving = count_paged(queue, &queue->ready.front, taken) +
-                     count_paged(queue, &queue->ready.back, taken);
-    if (paged != cold_paged + leaving)
+    uint32_t level = queue->level;
+    size_t cold_count = 0, cold_paged;
+    *paged = 0;
+    do {
+        const struct deque *deque = priority_deque_of(queue, level);
+        const struct deque_cold *cold = &deque->cold;
+        uint64_t body_bytes;
+        size_t count = shelf_count(&model->shelf, queue->id, cold->first, cold->end, &body_bytes,
+                                   &cold_paged);
+        if (count != cold->count || body_bytes != cold->bytes)
+            model_complain(model, "%s has %zu cold messages in the store, not %zu", name, count,
+                           (size_t)cold->count);
+        cold_count += count;
+        *paged += cold_paged + count_paged(queue, &deque->front, taken) +
+                  count_paged(queue, &deque->back, taken);
+    } while (priority_next(queue, &level));
+    return cold_count;
+}
+
+/* Returns how many of its messages are in the store; COLD goes up by how many are cold. */
+static size_t check_queue(const struct model *model, const char *name, const struct queue *queue,
+                          struct taken *taken, uint64_t *cold)
+{
+    size_t paged, known;
+    *cold += check_levels(model, name, queue, taken, &known);
+    size_t count = shelf_count(&model->shelf, queue->id, 0, UINT64_MAX, NULL, &paged);
+    if (paged != known)
         model_complain(model, "%s has %zu paged messages in the store, %zu of them are known", name,
-                       paged, cold_paged + leaving);
+                       paged, known);
     return count;
 }
 
@@ -163,8 +210,13 @@ void paging_check(struct model *model)
         const struct queue *queue = harness_queue(&model->harness, queue_name(q));
         if (queue == NULL)
             continue;
-        count += check_queue(model, queue_name(q), queue, &taken);
-        cold += queue->ready.cold.count;
+        count += check_queue(model, queue_name(q), queue, &taken, &cold);
+    }
+    for (int x = FIRST_OWN_EXCHANGE; x < EXCHANGES; x++) {
+        const struct exchange *exchange = harness_exchange(&model->harness, exchange_name(x));
+        if (exchange != NULL && exchange->delay != NULL)
+            count += shelf_count(&model->shelf, exchange->delay->queue->id, 0, UINT64_MAX, NULL,
+                                 NULL);
     }
     if (count != model->shelf.count)
         model_complain(model, "%zu messages are left in the store that are in no queue",
@@ -182,7 +234,9 @@ void paging_check(struct model *model)
         if (is_held != session->get.waits)
             model_complain(model, "session %d %s for a message", s,
                            is_held ? "waits" : "does not wait");
+        const struct m_queue *queue = &model->queues[session->get.queue];
         if (is_held &&
+            !(queue->ready_count > 0 && stock_has_expired(model, queue, &queue->ready[0])) &&
             !paging_keeps_waiting(harness_queue(&model->harness, queue_name(session->get.queue))))
             model_complain(model, "session %d waits for a message that nobody fetches", s);
     }

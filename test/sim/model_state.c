@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "test/sim/model.h"
+#include "test/sim/model_parts.h"
 
 #include "server/base/mem.h"
 #include "test/unit/exchange/naive_topic.h"
@@ -8,13 +8,6 @@ const char *const model_keys[KEYS] = {
     "",  "a", "b",   "a.b", "a.b.c", "q0",    "q1",    "q2", "b.a", "a.a.b", /* publishing's */
     "#", "*", "a.#", "*.b", "#.b.#", "a.*.c", "*.#.*", "#.#"};
 const char *const model_kinds[4] = {"direct", "fanout", "topic", "headers"};
-
-const struct m_features model_features[QUEUES] = {
-    [2] = {.single_active = true},
-    [3] = {.max_length = 3},
-    [4] = {.delivery_limit = 1},
-    [5] = {.single_active = true, .max_length = 2, .delivery_limit = 2},
-};
 
 const struct m_header model_headers[HEADERS][3] = {
     {{NULL, 0}},  {{"h1", 1}}, {{"h1", 1}, {"h2", 2}}, {{"h2", 2}}, {{"h1", 5}},
@@ -33,6 +26,8 @@ const struct m_arguments model_arguments[HEADERS] = {
 
 const char *queue_name(int queue)
 {
+    if (queue >= QUEUES)
+        return exchange_name(queue - QUEUES);
     static const char *const names[QUEUES] = {"q0", "q1", "q2", "q3", "q4", "q5"};
     return names[queue];
 }
@@ -64,6 +59,9 @@ void state_fini(struct model *model)
 {
     for (int i = 0; i < QUEUES; i++)
         mem_free(model->queues[i].ready);
+    for (int i = 0; i < EXCHANGES; i++)
+        mem_free(model->exchanges[i].waiting);
+    mem_free(model->events);
 }
 
 /* --- routing --------------------------------------------------------------------------------- */
@@ -109,13 +107,17 @@ static bool binding_matches(const struct model *model, const struct m_binding *b
     return false;
 }
 
-static void route(const struct model *model, int exchange, const char *key, int headers,
-                  bool visited[EXCHANGES], bool queues[QUEUES])
+static void route(const struct model *model, int exchange, const char *key,
+                  const struct m_message *message, bool visited[EXCHANGES], bool queues[PLACES])
 {
     if (visited[exchange])
         return;
     visited[exchange] = true;
     bool matched = false;
+    if (model->exchanges[exchange].delays != DELAYS_NOT && message->delay > 0) {
+        queues[QUEUES + exchange] = true;
+        return;
+    }
     if (exchange == 0) {
         for (int q = 0; q < QUEUES; q++)
             if (model->queues[q].alive && strcmp(queue_name(q), key) == 0)
@@ -123,91 +125,49 @@ static void route(const struct model *model, int exchange, const char *key, int 
     }
     for (size_t i = 0; i < model->binding_count; i++) {
         const struct m_binding *binding = &model->bindings[i];
-        if (binding->source != exchange || !binding_matches(model, binding, key, headers))
+        if (binding->source != exchange || !binding_matches(model, binding, key, message->headers))
             continue;
         matched = true;
         if (binding->queue != NONE)
             queues[binding->queue] = true;
         else
-            route(model, binding->exchange, key, headers, visited, queues);
+            route(model, binding->exchange, key, message, visited, queues);
     }
     int alternate = model->exchanges[exchange].alternate;
-    if (!matched && alternate != NONE && model->exchanges[alternate].alive)
-        route(model, alternate, key, headers, visited, queues);
+    if (!matched && alternate != NONE && alternate != 0 && model->exchanges[alternate].alive)
+        route(model, alternate, key, message, visited, queues);
 }
 
-void state_route(const struct model *model, const struct m_message *message, bool queues[QUEUES])
+void state_route(const struct model *model, int exchange, const struct m_message *message,
+                 bool places[PLACES])
 {
     bool visited[EXCHANGES] = {false};
-    memset(queues, 0, QUEUES * sizeof *queues);
-    if (!model->exchanges[message->exchange].alive)
+    memset(places, 0, PLACES * sizeof *places);
+    if (!model->exchanges[exchange].alive)
         return;
-    route(model, message->exchange, model_keys[message->key], message->headers, visited, queues);
+    route(model, exchange, model_keys[message->key], message, visited, places);
     if (message->headers == HEADERS_WITH_CC) {
         memset(visited, 0, sizeof visited);
-        route(model, message->exchange, "q1", message->headers, visited, queues);
+        route(model, exchange, "q1", message, visited, places);
     }
+}
+
+bool state_is_durable(const struct model *model, int place)
+{
+    return place < QUEUES ? model->queues[place].durable : model->exchanges[place - QUEUES].durable;
 }
 
 /* --- queues ---------------------------------------------------------------------------------- */
 
-void state_put_back(struct m_queue *queue, const struct m_entry *entry)
-{
-    if (queue->ready_count == queue->ready_capacity) {
-        queue->ready_capacity = queue->ready_capacity == 0 ? 16 : queue->ready_capacity * 2;
-        queue->ready = mem_realloc(queue->ready, queue->ready_capacity * sizeof *queue->ready);
-    }
-    size_t at = queue->ready_count++;
-    for (; at > 0 && queue->ready[at - 1].position > entry->position; at--)
-        queue->ready[at] = queue->ready[at - 1];
-    queue->ready[at] = *entry;
-}
-
-void state_remove_first(struct m_queue *queue)
-{
-    queue->ready_count--;
-    memmove(queue->ready, queue->ready + 1, queue->ready_count * sizeof *queue->ready);
-}
-
-void state_drop(struct model *model, int index, uint32_t kept)
-{
-    struct m_queue *queue = &model->queues[index];
-    size_t most = (size_t)model_features[index].max_length;
-    while (most > 0 && queue->ready_count > most && queue->ready[0].message.id != kept) {
-        state_remove_first(queue);
-        model->counters.messages_overflow_dropped++;
-    }
-}
-
-void state_publish(struct model *model, int session, uint16_t channel,
+bool state_publish(struct model *model, int session, uint16_t channel,
                    const struct m_message *message)
 {
-    bool queues[QUEUES];
-    unsigned count = 0;
-    struct m_stored stored = {0};
-    bool is_stored = false;
-    state_route(model, message, queues);
-    for (int q = 0; q < QUEUES; q++) {
-        if (!queues[q])
-            continue;
-        struct m_queue *queue = &model->queues[q];
-        uint64_t position = ++queue->next_position;
-        state_put_back(queue, &(struct m_entry){.message = *message, .position = position});
-        if (!model->drops_late)
-            state_drop(model, q, 0);
-        if (message->persistent && queue->durable) {
-            stored.targets[q] = is_stored = true;
-            stored.positions[q] = position;
-        }
-        count++;
-    }
-    model->counters.messages_routed += count;
-    if (is_stored) {
-        CHECK(model->stored_count < EXPECTED_MAX);
-        model->stored[model->stored_count++] = stored;
-    }
-    if (count > 0)
-        return;
+    bool places[PLACES], is_routed = false;
+    state_route(model, message->exchange, message, places);
+    for (int p = 0; p < PLACES; p++)
+        is_routed |= places[p];
+    if (is_routed)
+        return stock_give(model, message, places);
     if (message->mandatory) {
         model->counters.messages_unroutable_returned++;
         model->returns++;
@@ -217,6 +177,7 @@ void state_publish(struct model *model, int session, uint16_t channel,
     } else {
         model->counters.messages_unroutable_dropped++;
     }
+    return true;
 }
 
 uint32_t state_consumers(const struct model *model, int queue)
@@ -234,7 +195,7 @@ uint32_t state_consumers(const struct model *model, int queue)
 void state_choose_active(struct model *model, int queue)
 {
     const struct m_consumer *next = NULL;
-    if (!model_features[queue].single_active)
+    if (!model->queues[queue].features.single_active)
         return;
     for (int s = 0; s < SESSIONS; s++)
         for (int c = 1; c <= CHANNELS; c++)
@@ -252,9 +213,10 @@ void state_choose_active(struct model *model, int queue)
 }
 
 /* Is A told before B that its queue is gone? */
-static bool ends_before(const struct m_consumer *a, const struct m_consumer *b)
+static bool ends_before(const struct model *model, const struct m_consumer *a,
+                        const struct m_consumer *b)
 {
-    if (model_features[a->queue].single_active && a->priority != b->priority)
+    if (model->queues[a->queue].features.single_active && a->priority != b->priority)
         return a->priority > b->priority;
     return a->uid < b->uid;
 }
@@ -271,7 +233,7 @@ static void end_consumers(struct model *model, int queue)
                 for (int t = 0; t < TAGS; t++) {
                     struct m_consumer *consumer = &model->sessions[s].channels[c].consumers[t];
                     if (!consumer->alive || consumer->queue != queue ||
-                        (first != NULL && ends_before(first, consumer)))
+                        (first != NULL && ends_before(model, first, consumer)))
                         continue;
                     first = consumer;
                     where = (struct m_expected){.session = s, .channel = c, .tag = t};
@@ -287,6 +249,7 @@ void state_delete_queue(struct model *model, int index)
 {
     struct m_queue *queue = &model->queues[index];
     queue->alive = false;
+    queue->is_dying = true;
     end_consumers(model, index);
     for (size_t i = 0; i < model->binding_count;)
         if (model->bindings[i].queue == index) {
@@ -295,9 +258,7 @@ void state_delete_queue(struct model *model, int index)
         } else {
             i++;
         }
-    model->counters.messages_purged += queue->ready_count;
     model->counters.queues_deleted++;
-    queue->ready_count = 0;
     queue->unacked = 0;
     queue->active_uid = 0;
 }
@@ -332,6 +293,7 @@ void state_remove_binding(struct model *model, size_t index)
 void state_delete_exchange(struct model *model, int index)
 {
     model->exchanges[index].alive = false;
+    later_delete(model, index);
     for (size_t i = 0; i < model->binding_count;)
         if (model->bindings[i].exchange == index || model->bindings[i].source == index) {
             state_remove_binding(model, i);
@@ -379,15 +341,15 @@ void state_settle(struct model *model, struct m_channel *channel, size_t index, 
         model->counters.messages_acked++;
     } else if (!requeue) {
         model->counters.messages_rejected++;
+        if (is_there)
+            stock_reject(model, unacked.queue, &unacked.entry);
+        else
+            model->counters.messages_dropped_rejected++;
     } else {
         model->counters.messages_requeued++;
         unacked.entry.count++;
-        int limit = model_features[unacked.queue].delivery_limit;
-        if (is_there && (limit == 0 || unacked.entry.count <= (uint32_t)limit)) {
-            state_put_back(queue, &unacked.entry);
-            if (!model->drops_late)
-                state_drop(model, unacked.queue, 0);
-        }
+        if (is_there)
+            stock_return(model, unacked.queue, &unacked.entry);
     }
     if (unacked.consumer_uid == 0)
         return;
@@ -408,17 +370,26 @@ void state_recover(struct model *model, struct m_channel *channel)
 
 void state_apply_held(struct model *model, struct m_channel *channel)
 {
-    for (size_t i = 0; i < channel->unacked_count;)
-        if (channel->unacked[i].held)
-            state_settle(model, channel, i, channel->unacked[i].acked, channel->unacked[i].requeue);
-        else
-            i++;
+    for (;;) {
+        size_t first = channel->unacked_count;
+        for (size_t i = 0; i < channel->unacked_count; i++)
+            if (channel->unacked[i].held != 0 &&
+                (first == channel->unacked_count ||
+                 channel->unacked[i].held < channel->unacked[first].held))
+                first = i;
+        if (first == channel->unacked_count)
+            return;
+        state_settle(model, channel, first, channel->unacked[first].acked,
+                     channel->unacked[first].requeue);
+    }
 }
 
 void state_cancel(struct model *model, struct m_consumer *consumer)
 {
     consumer->alive = false;
     state_choose_active(model, consumer->queue);
+    if (state_consumers(model, consumer->queue) == 0)
+        model->queues[consumer->queue].used_ms = stock_now_ms(model);
     if (model->queues[consumer->queue].auto_delete && state_consumers(model, consumer->queue) == 0)
         state_delete_queue(model, consumer->queue);
 }
@@ -426,17 +397,23 @@ void state_cancel(struct model *model, struct m_consumer *consumer)
 void state_confirm(struct model *model, int session, uint16_t number)
 {
     struct m_channel *channel = &model->sessions[session].channels[number];
-    size_t upto = channel->confirmed;
-    while (upto < channel->published && channel->lsns[upto] <= model->durable_lsn)
-        upto++;
-    if (upto == channel->confirmed)
-        return;
-    struct m_expected *ack = model_expect(model, session, number, METHOD_BASIC_ACK);
-    ack->number = upto;
-    ack->flag = upto - channel->confirmed > 1;
-    model->counters.messages_confirmed += upto - channel->confirmed;
-    model->confirms += upto - channel->confirmed;
-    channel->confirmed = upto;
+    const struct m_confirm *confirms = channel->confirms;
+    while (channel->confirmed < channel->published &&
+           confirms[channel->confirmed].lsn <= model->durable_lsn) {
+        size_t upto = channel->confirmed;
+        bool refused = confirms[upto].refused;
+        while (upto < channel->published && confirms[upto].refused == refused &&
+               confirms[upto].lsn <= model->durable_lsn)
+            upto++;
+        struct m_expected *answer = model_expect(model, session, number,
+                                                 refused ? METHOD_BASIC_NACK : METHOD_BASIC_ACK);
+        answer->number = upto;
+        answer->flag = upto - channel->confirmed > 1;
+        if (!refused)
+            model->counters.messages_confirmed += upto - channel->confirmed;
+        model->confirms += upto - channel->confirmed;
+        channel->confirmed = upto;
+    }
 }
 
 void state_close_channel(struct model *model, int session, uint16_t number, bool tell)
@@ -448,11 +425,11 @@ void state_close_channel(struct model *model, int session, uint16_t number, bool
         if (channel->consumers[t].alive)
             state_cancel(model, &channel->consumers[t]);
     for (size_t i = 0; i < channel->unacked_count; i++)
-        channel->unacked[i].held = false;
+        channel->unacked[i].held = 0;
     state_recover(model, channel);
     model->counters.channels_closed++;
     mem_free(channel->unacked);
-    mem_free(channel->lsns);
+    mem_free(channel->confirms);
     mem_free(channel->tx_publishes);
     *channel = (struct m_channel){.last_queue = NONE};
 }

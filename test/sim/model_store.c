@@ -3,7 +3,7 @@
  * Design notes. The store's records are replayed into an image as a recovery would do it, knowing
  * nothing else.
  */
-#include "test/sim/model.h"
+#include "test/sim/model_parts.h"
 
 #include <inttypes.h>
 
@@ -15,6 +15,9 @@ static int find_queue(const struct model *model, const char *name)
     for (int q = 0; q < QUEUES; q++)
         if (strcmp(queue_name(q), name) == 0)
             return q;
+    for (int x = FIRST_OWN_EXCHANGE; x < EXCHANGES; x++)
+        if (strcmp(exchange_name(x), name) == 0)
+            return QUEUES + x; /* what waits there */
     model_complain(model, "the store was told of a queue \"%s\"", name);
 }
 
@@ -46,8 +49,17 @@ static struct m_image_item *need_item(struct model *model, const struct fact *fa
     return &model->image.queues[queue].items[i];
 }
 
+static bool has_levels(const struct model *model, int place)
+{
+    return place < QUEUES && model->queues[place].features.max_priority > 0;
+}
+
 static void remove_item(struct model *model, int queue, struct m_image_item *item)
 {
+    bool is_number = item->number == 0 && !has_levels(model, queue);
+    CHECK(model->settled_count < SETTLED_MAX);
+    model->settled[model->settled_count++] = (struct m_left){
+        .queue = queue, .number = is_number ? item->position : item->number, .group = model->group};
     *item = model->image.queues[queue].items[--model->image.queues[queue].count];
 }
 
@@ -87,23 +99,67 @@ static void follow_settle(struct model *model, const struct fact *fact)
 
 static void follow_message(struct model *model, const struct fact *fact)
 {
-    bool told[QUEUES] = {false};
-    if (model->stored_seen == model->stored_count)
-        model_complain(model, "a message was stored that need not be");
-    const struct m_stored *stored = &model->stored[model->stored_seen++];
+    CHECK(model->told_count < COMING_MAX);
+    struct m_told *told = &model->told[model->told_count++];
+    *told = (struct m_told){.group = model->group};
     for (uint32_t i = 0; i < fact->target_count; i++) {
         int queue = find_queue(model, fact->targets[i].queue);
-        if (told[queue] || !stored->targets[queue] ||
-            fact->targets[i].position != stored->positions[queue])
-            model_complain(model, "a message was stored for %s at %" PRIu64, fact->targets[i].queue,
-                           fact->targets[i].position);
-        told[queue] = true;
+        if (told->targets[queue])
+            model_complain(model, "a message was stored twice for %s", fact->targets[i].queue);
+        told->targets[queue] = true;
+        told->positions[queue] = fact->targets[i].position;
         add_item(model, queue, fact->targets[i].position);
     }
-    for (int q = 0; q < QUEUES; q++)
-        if (stored->targets[q] != told[q])
-            model_complain(model, "a message was not stored for %s", queue_name(q));
-    model->stored_lsn = fact->lsn;
+    if (model->told_count == 1)
+        model->stored_lsn = fact->lsn;
+}
+
+/* The message at POSITION of QUEUE is the one with NUMBER, if it is still there. Without priorities
+ * both are the same, with them the position is the queue's choice. */
+static void learn_number(struct model *model, int queue, uint64_t position, uint64_t number)
+{
+    size_t i = find_item(&model->image, queue, position);
+    if (!has_levels(model, queue) && position != number)
+        model_complain(model, "a message was stored for %s at %" PRIu64 " instead of %" PRIu64,
+                       queue_name(queue), position, number);
+    if (i < model->image.queues[queue].count)
+        model->image.queues[queue].items[i].number = number;
+}
+
+/* What left a queue as a dead letter did so in the records that are one with the letter's own; but
+ * one with a priority that came and went in this step is not known by its number. */
+static void check_group(const struct model *model, const struct m_left *left, uint64_t group)
+{
+    size_t i = 0;
+    while (i < model->settled_count &&
+           (model->settled[i].queue != left->queue || model->settled[i].number != left->number))
+        i++;
+    if (i == model->settled_count && has_levels(model, left->queue))
+        return;
+    if (i == model->settled_count || group == 0 || model->settled[i].group != group)
+        model_complain(model,
+                       "the dead letter of %s's number %" PRIu64 " and its removal there "
+                       "are not one",
+                       queue_name(left->queue), left->number);
+}
+
+void store_end_step(struct model *model)
+{
+    for (size_t i = 0; i < model->told_count && i < model->stored_count; i++)
+        for (int q = 0; q < PLACES; q++) {
+            if (model->stored[i].targets[q] != model->told[i].targets[q])
+                model_complain(model, "a message was%s stored for %s",
+                               model->told[i].targets[q] ? "" : " not", queue_name(q));
+            if (model->told[i].targets[q])
+                learn_number(model, q, model->told[i].positions[q], model->stored[i].numbers[q]);
+        }
+    for (size_t i = 0; i < model->told_count && i < model->stored_count; i++)
+        if (model->stored[i].left.queue != NONE)
+            check_group(model, &model->stored[i].left, model->told[i].group);
+    if (model->told_count != model->stored_count)
+        model_complain(model, "%zu messages were stored instead of %zu", model->told_count,
+                       model->stored_count);
+    model->told_count = model->stored_count = model->settled_count = 0;
 }
 
 /* --- topology -------------------------------------------------------------------------------- */
@@ -204,10 +260,17 @@ static void follow_transaction(struct model *model, const struct fact *fact)
         model_complain(model, "a transaction in the store has nothing in it");
     image->in_tx = begins;
     image->tx_records = 0;
-    if (begins)
-        return;
-    model->commit_lsn = fact->lsn;
-    model->commit_order = fact->order;
+    model->group = begins ? ++model->groups : 0;
+    if (!begins && image->has_topology)
+        model->topology_lsn = fact->lsn;
+    image->has_topology = false;
+}
+
+/* Is it about what waits in an exchange? */
+static bool is_of_delay(const struct fact *fact)
+{
+    return (fact->kind == STORE_QUEUE_DECLARE || fact->kind == STORE_QUEUE_DELETE) &&
+           fact->name[0] == 'x';
 }
 
 static bool is_topology(enum store_record_kind kind)
@@ -220,8 +283,9 @@ static void follow(struct model *model, const struct fact *fact)
     struct m_image *image = &model->image;
     struct m_binding binding;
     int index;
-    if (is_topology(fact->kind))
+    if (is_topology(fact->kind) && !is_of_delay(fact))
         model->topology_lsn = fact->lsn;
+    image->has_topology |= fact->kind == STORE_QUEUE_DELETE && is_of_delay(fact);
     switch (fact->kind) {
     case STORE_MESSAGE:
         follow_message(model, fact);
@@ -259,9 +323,9 @@ static void follow(struct model *model, const struct fact *fact)
         else
             follow_unbind(model, &binding);
         break;
-    case STORE_DEFINE:
+    case STORE_DEFINE: /* policies */
     case STORE_UNDEFINE:
-        model_complain(model, "the store was told of a definition");
+        break;
     case STORE_TX_BEGIN:
     case STORE_TX_COMMIT:
         follow_transaction(model, fact);
@@ -269,7 +333,7 @@ static void follow(struct model *model, const struct fact *fact)
     case STORE_MOVED:
     case STORE_STOP:
     case STORE_PAGE: /* a recovery would pass it over */
-        if (image->in_tx || !model->pages)
+        if ((image->in_tx && fact->targets[0].queue[0] == 'q') || !model->pages)
             model_complain(model, "a message was paged");
         break;
     }
@@ -284,17 +348,18 @@ void store_follow(struct model *model)
     harness_forget_facts(&model->harness);
     if (model->image.in_tx)
         model_complain(model, "a transaction in the store has no end");
-    if (model->stored_seen != model->stored_count)
-        model_complain(model, "a persistent message was not stored");
-    model->stored_seen = model->stored_count = 0;
 }
 
-static void compare_item(const struct model *model, int queue, const struct m_entry *entry,
-                         size_t *found)
+/* Returns its position, or 0 when the store need not have it. */
+static uint64_t compare_item(const struct model *model, int queue, const struct m_entry *entry,
+                             size_t *found)
 {
     if (!entry->message.persistent)
-        return;
-    size_t i = find_item(&model->image, queue, entry->position);
+        return 0;
+    size_t i = 0;
+    while (i < model->image.queues[queue].count &&
+           model->image.queues[queue].items[i].number != entry->number)
+        i++;
     if (i == model->image.queues[queue].count)
         model_complain(model, "message %u of %s is lost in the store", entry->message.id,
                        queue_name(queue));
@@ -303,6 +368,7 @@ static void compare_item(const struct model *model, int queue, const struct m_en
                        entry->message.id, queue_name(queue), entry->count,
                        model->image.queues[queue].items[i].count);
     ++*found;
+    return model->image.queues[queue].items[i].position;
 }
 
 static void compare_queue(const struct model *model, int index)
@@ -314,19 +380,41 @@ static void compare_queue(const struct model *model, int index)
                        queue->alive ? " not" : "");
     if (!queue->alive || !queue->durable)
         return;
-    for (size_t i = 0; i < queue->ready_count; i++)
-        compare_item(model, index, &queue->ready[i], &found);
+    uint64_t before = 0;
+    for (size_t i = 0; i < queue->ready_count; i++) {
+        uint64_t position = compare_item(model, index, &queue->ready[i], &found);
+        if (position != 0 && position <= before)
+            model_complain(model,
+                           "message %u of %s stands at %" PRIu64 " in the store, behind %" PRIu64,
+                           queue->ready[i].message.id, queue_name(index), position, before);
+        before = position != 0 ? position : before;
+    }
     for (int s = 0; s < SESSIONS; s++)
         for (int c = 1; c <= CHANNELS; c++) {
             const struct m_channel *channel = &model->sessions[s].channels[c];
             for (size_t i = 0; i < channel->unacked_count; i++)
                 if (channel->unacked[i].queue == index &&
                     channel->unacked[i].queue_uid == queue->uid)
-                    compare_item(model, index, &channel->unacked[i].entry, &found);
+                    (void)compare_item(model, index, &channel->unacked[i].entry, &found);
         }
     if (found != model->image.queues[index].count)
         model_complain(model, "%s has %zu messages in the store, expected %zu", queue_name(index),
                        model->image.queues[index].count, found);
+}
+
+static void compare_waiting(const struct model *model, int x)
+{
+    const struct m_exchange *exchange = &model->exchanges[x];
+    size_t found = 0;
+    if (model->image.queues[QUEUES + x].declared !=
+        (exchange->alive && exchange->durable && exchange->has_delayed))
+        model_complain(model, "what waits in %s is%s in the store", exchange_name(x),
+                       exchange->alive ? " not" : "");
+    for (size_t i = 0; i < exchange->waiting_count && exchange->durable; i++)
+        (void)compare_item(model, QUEUES + x, &exchange->waiting[i], &found);
+    if (found != model->image.queues[QUEUES + x].count)
+        model_complain(model, "%zu messages wait in %s in the store, expected %zu",
+                       model->image.queues[QUEUES + x].count, exchange_name(x), found);
 }
 
 void store_compare(const struct model *model)
@@ -334,6 +422,8 @@ void store_compare(const struct model *model)
     size_t durable = 0;
     for (int q = 0; q < QUEUES; q++)
         compare_queue(model, q);
+    for (int x = FIRST_OWN_EXCHANGE; x < EXCHANGES; x++)
+        compare_waiting(model, x);
     for (int x = FIRST_OWN_EXCHANGE; x < EXCHANGES; x++)
         if (model->image.exchanges[x] != (model->exchanges[x].alive && model->exchanges[x].durable))
             model_complain(model, "%s is%s in the store", exchange_name(x),
@@ -359,6 +449,6 @@ void store_compare(const struct model *model)
 
 void store_fini(struct model *model)
 {
-    for (int q = 0; q < QUEUES; q++)
+    for (int q = 0; q < PLACES; q++)
         mem_free(model->image.queues[q].items);
 }

@@ -4,7 +4,14 @@
 
 /* --- queues ---------------------------------------------------------------------------------- */
 
-static void declare_in_model(struct place *p, int index, const struct method_queue_declare *wanted)
+static bool is_same(const struct m_features *a, const struct m_features *b)
+{
+    return a->single_active == b->single_active && a->max_priority == b->max_priority &&
+           memcmp(&a->arguments, &b->arguments, sizeof a->arguments) == 0;
+}
+
+static void declare_in_model(struct place *p, int index, const struct method_queue_declare *wanted,
+                             const struct m_features *features)
 {
     struct model *model = p->model;
     struct m_queue *queue = &model->queues[index];
@@ -16,7 +23,8 @@ static void declare_in_model(struct place *p, int index, const struct method_que
         code = queue_error(p, index);
         if (code == 0 && !wanted->passive)
             code = wanted->exclusive != (queue->owner != NONE) ? REPLY_RESOURCE_LOCKED
-                   : durable != queue->durable || wanted->auto_delete != queue->auto_delete
+                   : durable != queue->durable || wanted->auto_delete != queue->auto_delete ||
+                           !is_same(features, &queue->features)
                        ? REPLY_PRECONDITION_FAILED
                        : 0;
     }
@@ -30,27 +38,19 @@ static void declare_in_model(struct place *p, int index, const struct method_que
         queue->durable = durable;
         queue->auto_delete = wanted->auto_delete;
         queue->owner = wanted->exclusive ? p->session : NONE;
-        queue->next_position = 0;
+        queue->last_number = queue->entered = queue->overdue = 0;
         queue->unacked = 0;
+        queue->features = *features;
+        settings_apply(model, index);
         model->counters.queues_declared++;
     }
     p->channel->last_queue = index;
+    queue->used_ms = stock_now_ms(model);
     struct m_expected *ok = expect(p, METHOD_QUEUE_DECLARE_OK);
     ok->queue = index;
     ok->number = queue->ready_count;
     ok->durable = queue->durable;
     ok->consumers = state_consumers(model, index);
-}
-
-static void put_features(struct buf *table, int queue)
-{
-    const struct m_features *features = &model_features[queue];
-    if (features->single_active)
-        table_put_bool(table, "x-single-active-consumer", true);
-    if (features->max_length > 0)
-        table_put_int(table, "x-max-length", features->max_length);
-    if (features->delivery_limit > 0)
-        table_put_int(table, "x-delivery-limit", features->delivery_limit);
 }
 
 void op_declare_queue(struct place *p)
@@ -64,14 +64,16 @@ void op_declare_queue(struct place *p)
                                           .durable = one_in(model, 2),
                                           .exclusive = one_in(model, 8),
                                           .auto_delete = one_in(model, 6)};
+    struct m_features features = settings_choose(model);
     if (queue->alive && !one_in(model, 20)) { /* mostly the same again */
+        features = queue->features;
         wanted.durable = queue->durable;
         wanted.exclusive = queue->owner != NONE;
         wanted.auto_delete = queue->auto_delete;
     }
-    put_features(&table, q);
+    settings_put_arguments(&table, &features);
     wanted.arguments = buf_slice(&table);
-    declare_in_model(p, q, &wanted);
+    declare_in_model(p, q, &wanted, &features);
     send(p, &(struct method){.id = METHOD_QUEUE_DECLARE, .queue_declare = wanted});
     buf_fini(&table);
 }
@@ -121,6 +123,15 @@ void op_delete_queue(struct place *p)
 
 /* --- exchanges ------------------------------------------------------------------------------- */
 
+static void declare_new(struct m_exchange *exchange, const struct m_exchange *wanted)
+{
+    struct m_entry *waiting = exchange->waiting;
+    size_t capacity = exchange->waiting_capacity;
+    *exchange = *wanted;
+    exchange->waiting = waiting;
+    exchange->waiting_capacity = capacity;
+}
+
 void op_declare_exchange(struct place *p)
 {
     struct model *model = p->model;
@@ -131,21 +142,25 @@ void op_declare_exchange(struct place *p)
                                 .auto_delete = one_in(model, 3),
                                 .internal = one_in(model, 10),
                                 .kind = below(model, 4),
+                                .delays = one_in(model, 2) ? below(model, 3) : DELAYS_NOT,
                                 .alternate = one_in(model, 2) ? (int)below(model, EXCHANGES)
                                                               : NONE};
     bool passive = one_in(model, 8);
     if (exchange->alive && !one_in(model, 20))
         wanted = *exchange;
+    if (exchange->alive && exchange->delays == DELAYS_BY_TYPE && wanted.delays == DELAYS_BY_TYPE)
+        wanted.kind = exchange->kind;
     uint16_t code = 0;
     if (passive)
         code = exchange->alive ? 0 : REPLY_NOT_FOUND;
     else if (exchange->alive &&
              (exchange->durable != wanted.durable || exchange->auto_delete != wanted.auto_delete ||
               exchange->internal != wanted.internal || exchange->kind != wanted.kind ||
+              (exchange->delays == DELAYS_BY_TYPE) != (wanted.delays == DELAYS_BY_TYPE) ||
               exchange->alternate != wanted.alternate))
         code = REPLY_PRECONDITION_FAILED;
-    if (code == 0 && !passive)
-        *exchange = wanted;
+    if (code == 0 && !exchange->alive)
+        declare_new(exchange, &wanted);
     if (code != 0)
         channel_error(p, code);
     else
@@ -153,9 +168,15 @@ void op_declare_exchange(struct place *p)
     struct buf table = {0};
     if (wanted.alternate != NONE)
         table_put_longstr(&table, "alternate-exchange", S(exchange_name(wanted.alternate)));
+    if (wanted.delays == DELAYS_BY_ARGUMENT)
+        table_put_bool(&table, "x-delayed-exchange", true);
+    else if (wanted.delays == DELAYS_BY_TYPE)
+        table_put_longstr(&table, "x-delayed-type", S(model_kinds[wanted.kind]));
     send(p, &(struct method){.id = METHOD_EXCHANGE_DECLARE,
                              .exchange_declare = {.exchange = S(exchange_name(x)),
-                                                  .type = S(model_kinds[wanted.kind]),
+                                                  .type = S(wanted.delays == DELAYS_BY_TYPE
+                                                                ? "x-delayed-message"
+                                                                : model_kinds[wanted.kind]),
                                                   .passive = passive,
                                                   .durable = wanted.durable,
                                                   .auto_delete = wanted.auto_delete,
@@ -210,7 +231,7 @@ static void put_arguments(struct buf *table, int arguments)
         table_put_longstr(table, "x-match", S(a->x_match));
     for (const struct m_header *c = a->conditions; c < a->conditions + 3; c++)
         if (c->name != NULL)
-            put_header(table, c);
+            content_put_header(table, c);
 }
 
 static void send_binding(struct place *p, const struct m_binding *binding, bool bind)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_sim_power [--seed N] [--runs N] [--seconds N] [--canary store|sync] [--cut-seeds N]: see
- * power.h. Without a seed, one of the clock; it is printed. With a canary (a store that says that
- * all is durable before it is; a disk whose sync does nothing) the checks must notice: exit status
- * 1.
+ * test_sim_power [--seed N] [--runs N] [--seconds N] [--canary store|sync|group] [--cut-seeds N]:
+ * see power.h. Without a seed, one of the clock; it is printed. With a canary (a store that says
+ * that all is durable before it is; a disk whose sync does nothing; a log that does not know which
+ * records are one) the checks must notice: exit status 1.
  */
 #include "test/sim/power.h"
 
@@ -36,7 +36,9 @@ struct options {
 struct total {
     uint64_t cuts, kills, faults, torn, promises, records, messages, segments;
     struct keeper_counters keeper;
-    uint64_t paged_out;
+    uint64_t paged_out, dead, delayed, rests;
+    uint64_t now_ms;    /* the broker's clocks: lives come one after the other */
+    uint64_t shape;     /* of the run */
     uint64_t run, seed; /* what is being done, for complaints */
     uint64_t random;
     const struct options *options;
@@ -56,8 +58,14 @@ static _Noreturn void complain(const struct total *total, const char *what, uint
 static uint64_t append(struct store *store, const struct store_record *record)
 {
     struct power *power = (struct power *)store;
+    const struct store_record begin = {.kind = STORE_TX_BEGIN};
+    if (power->canary == CANARY_GROUP && record->kind == STORE_TX_COMMIT) /* of nothing */
+        (void)power->inner.store.append(&power->inner.store, &begin);
     ledger_record(power->ledger, record, disk_operations(power->disk));
     uint64_t lsn = power->inner.store.append(&power->inner.store, record);
+    if (power->canary == CANARY_GROUP && record->kind == STORE_TX_BEGIN)
+        lsn = power->inner.store.append(&power->inner.store,
+                                        &(struct store_record){.kind = STORE_TX_COMMIT});
     if (lsn > power->last_lsn)
         power->last_lsn = lsn;
     return lsn;
@@ -112,9 +120,12 @@ static void start(struct total *total, struct power *power, struct disk *disk, s
     *power = (struct power){.store = {append, flush, is_full, fetch, fetched},
                             .disk = disk,
                             .canary = total->options->canary,
-                            .random = harness_random(&total->random)};
+                            .random = harness_random(&total->random),
+                            .shape = total->shape};
     power->large = harness_below(&power->random, 4) == 0;
     harness_init(&power->harness, 1);
+    total->now_ms += harness_below(&total->random, 50);
+    power->harness.now_ms = total->now_ms;
     store_ram_init(&nowhere);
     power->harness.engine->store = &nowhere.store;
     if (harness_below(&power->random, 2) == 0)
@@ -212,11 +223,18 @@ static void count(struct total *total, struct power *power)
     total->keeper.segments_recycled += counters.segments_recycled;
     total->keeper.segments_emptied += counters.segments_emptied;
     total->keeper.messages_moved += counters.messages_moved;
-    total->paged_out += power->harness.engine->counters.messages_paged_out;
+    const struct counters *done = &power->harness.engine->counters;
+    total->paged_out += done->messages_paged_out;
+    total->delayed += done->messages_delayed;
+    total->dead += done->messages_dead_lettered_rejected + done->messages_dead_lettered_expired +
+                   done->messages_dead_lettered_maxlen +
+                   done->messages_dead_lettered_delivery_limit;
 }
 
-static void stop(struct power *power)
+static void stop(struct total *total, struct power *power)
 {
+    if (power->harness.now_ms > total->now_ms)
+        total->now_ms = power->harness.now_ms;
     if (power->client != NULL)
         power_disconnect(power);
     if (power->log != NULL) {
@@ -228,8 +246,18 @@ static void stop(struct power *power)
     harness_fini(&power->harness);
 }
 
+/* After a long while nothing may be left that was to happen by then. */
+static void check_rest(struct total *total, struct power *power)
+{
+    char problem[128];
+    if (!power_wait_long(power, problem, sizeof problem))
+        complain(total, "in the end", disk_operations(power->disk), problem);
+    total->rests++;
+}
+
 /* Does things, until POWER stops. */
-static void live(struct total *total, struct power *power, const struct recovery *recovery)
+static void live(struct total *total, struct power *power, const struct recovery *recovery,
+                 bool faulty)
 {
     uint32_t steps = 1 +
                      harness_below(&total->random, 1 + harness_below(&total->random, STEPS_MAX));
@@ -239,11 +267,14 @@ static void live(struct total *total, struct power *power, const struct recovery
         power_connect(power);
         for (uint32_t i = 0; i < steps; i++)
             power_step(power);
+        if (!faulty && total->options->canary == CANARY_NONE &&
+            harness_below(&total->random, 4) == 0)
+            check_rest(total, power);
         total->records += power->ledger->event_count;
         total->promises += power->ledger->promise_count;
         count(total, power);
     }
-    stop(power);
+    stop(total, power);
 }
 
 static void live_on(struct total *total, struct power *power, struct recovery *recovery,
@@ -282,7 +313,7 @@ static void live_on(struct total *total, struct power *power, struct recovery *r
     for (unsigned life = 0;; life++) {
         power->ledger = &ledger;
         bool faulty = inject(total, disk);
-        live(total, power, recovery);
+        live(total, power, recovery, faulty);
         uint64_t now = disk_operations(disk);
         for (uint64_t begin = done; done <= now; done++)
             for (unsigned i = 0; i < total->options->cut_seeds; i++)
@@ -309,6 +340,7 @@ static void run(struct total *total)
     struct image image;
     struct recovery recovery;
     total->random = total->seed + total->run * UINT64_C(0x9E3779B97F4A7C15);
+    total->shape = harness_random(&total->random);
     struct disk *disk = disk_new(harness_random(&total->random));
     start(total, &power, disk, &image, &recovery, 0);
     live_on(total, &power, &recovery, image, DEPTH);
@@ -335,7 +367,9 @@ static struct options read_options(int argc, char **argv)
         else if (c == 'k')
             options.cut_seeds = (unsigned)strtoul(optarg, NULL, 0);
         else if (c == 'c')
-            options.canary = strcmp(optarg, "sync") == 0 ? CANARY_SYNC : CANARY_STORE;
+            options.canary = strcmp(optarg, "sync") == 0    ? CANARY_SYNC
+                             : strcmp(optarg, "group") == 0 ? CANARY_GROUP
+                                                            : CANARY_STORE;
         else
             exit(2);
     }
@@ -358,10 +392,12 @@ int main(int argc, char **argv)
            " torn ends; %" PRIu64 " records, %" PRIu64 " promises, %" PRIu64
            " messages recovered, up to %" PRIu64 " segments read; %" PRIu64
            " checkpoints, segments: %" PRIu64 " recycled, %" PRIu64 " emptied, messages: %" PRIu64
-           " moved, %" PRIu64 " paged out; %.1f s\n",
+           " moved, %" PRIu64 " paged out, %" PRIu64 " dead letters, %" PRIu64 " delayed; %" PRIu64
+           " ends; %.1f s\n",
            total.run, total.cuts, total.kills, total.faults, total.torn, total.records,
            total.promises, total.messages, total.segments, total.keeper.checkpoints,
            total.keeper.segments_recycled, total.keeper.segments_emptied,
-           total.keeper.messages_moved, total.paged_out, now - begin);
+           total.keeper.messages_moved, total.paged_out, total.dead, total.delayed, total.rests,
+           now - begin);
     return 0;
 }

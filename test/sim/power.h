@@ -10,6 +10,8 @@
  *   power.c        the program: options, runs, cuts
  *   power_ops.c    random operations, and what the client sees of them
  *   power_define.c those on users, vhosts, permissions and policies
+ *   power_rest.c   what must be in the end
+ *   power_shape.c  what queues and exchanges of a run are like
  *   power_ledger.c what should be found
  */
 #ifndef STOATMQ_TEST_SIM_POWER_H
@@ -75,6 +77,9 @@ struct ledger {
     struct image image;
     bool in_transaction;
     uint64_t sum_before;   /* the transaction */
+    size_t begin_event;    /* the last beginning of one */
+    size_t first_commit;   /* the first end of one since this was 0 */
+    size_t first_message;  /* the first message since this was 0 */
     size_t topology_event; /* the last about queues, exchanges and bindings of this life, or 0 */
     struct event *events;  /* the first is the state at the start */
     size_t event_count, event_capacity;
@@ -98,6 +103,23 @@ bool ledger_find(const struct ledger *ledger, uint64_t sum, size_t first, size_t
 /* Goes on from EVENT with IMAGE, which is taken; what came later never happened. */
 void ledger_rewind(struct ledger *ledger, size_t event, struct image image);
 
+/* --- power_shape.c ---------------------------------------------------------------------------- */
+
+struct power;
+extern const char *const power_queues[], *const power_exchanges[];
+
+/* The arguments that QUEUE is declared with, or what a policy is about: some of all that a queue
+ * may have. */
+void power_put_arguments(const struct power *power, struct buf *arguments, uint32_t queue);
+void power_put_policy(struct power *power, struct buf *definition);
+
+/* The type that EXCHANGE is declared with; ARGUMENTS gets what else there is. */
+const char *power_exchange_type(const struct power *power, uint32_t exchange,
+                                struct buf *arguments);
+
+/* A key to bind with to exchange NAME. */
+const char *power_binding_key(struct power *power, const char *name);
+
 /* --- power_ops.c ------------------------------------------------------------------------------ */
 
 enum {
@@ -112,7 +134,7 @@ enum {
     POWER_CHANNELS = 4,
 };
 
-enum canary { CANARY_NONE, CANARY_STORE, CANARY_SYNC };
+enum canary { CANARY_NONE, CANARY_STORE, CANARY_SYNC, CANARY_GROUP };
 
 struct power_tags {
     uint64_t tags[POWER_TAGS];
@@ -145,6 +167,7 @@ struct power {
     struct client *client;
     enum canary canary;
     uint64_t random;
+    uint64_t shape; /* of the run: the same for all lives */
     uint64_t last_lsn, flushes;
     struct power_tags tags[POWER_CHANNELS];
     size_t *published; /* by number in the confirm channel: the events that its confirm promises */
@@ -154,6 +177,7 @@ struct power {
     uint32_t bodies;
     bool large;           /* bodies of several parts too */
     bool has_definitions; /* were found */
+    bool is_resting;      /* a queue that somebody waits at may expire, which closes the channel */
     struct power_wait waits[POWER_WAITS];
 };
 
@@ -166,8 +190,11 @@ void power_step(struct power *power);
 /* A user, vhost, permission or policy, or two at once, is there or another, or is not any more. */
 void power_define(struct power *power);
 
-/* Once all up to LSN is durable, the ledger's events so far are promised. */
-void power_await_definition(struct power *power, uint64_t lsn);
+/* Once all up to LSN is durable, the first EVENTS of the ledger are promised. */
+void power_await_definition(struct power *power, uint64_t lsn, size_t events);
+
+/* Lets all that is due happen; PROBLEM gets what has not. False: something has not. */
+bool power_wait_long(struct power *power, char *problem, size_t size);
 
 /* What the client sees now. */
 void power_look(struct power *power);

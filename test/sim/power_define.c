@@ -23,14 +23,13 @@ static void see_definition(struct durable_wait *wait)
         ledger_promise(own->power->ledger, own->events, disk_operations(own->power->disk));
 }
 
-void power_await_definition(struct power *power, uint64_t lsn)
+void power_await_definition(struct power *power, uint64_t lsn, size_t events)
 {
     for (unsigned i = 0; i < POWER_WAITS; i++) {
         struct power_wait *own = &power->waits[i];
         if (own->is_waiting)
             continue;
-        *own = (struct power_wait){
-            {.done = see_definition}, power, power->ledger->event_count - 1, true};
+        *own = (struct power_wait){{.done = see_definition}, power, events, true};
         engine_when_durable(power->harness.engine, lsn, &own->wait);
         return;
     }
@@ -66,7 +65,7 @@ static uint64_t define_permission(struct engine *engine, struct power *power, co
     }
 }
 
-/* A policy that is in force for nothing: what one does is not what is asked here. */
+/* A policy that is in force for queues in vhost "/", or for nothing. */
 static uint64_t define_policy(struct engine *engine, struct power *power, const char *vhost_name,
                               const char *name)
 {
@@ -77,9 +76,11 @@ static uint64_t define_policy(struct engine *engine, struct power *power, const 
     if (policy != NULL && below(power, 3) == 0)
         return policy_delete(vhost, POLICY_USERS, policy);
     struct buf fields = {0};
-    table_put_longstr(&fields, "pattern", SLICE_LITERAL("^none$"));
+    static const char *const patterns[] = {"^none$", "^q", "^q[01]$", "^q[2-4]$"};
+    table_put_longstr(&fields, "pattern", S(patterns[below(power, 4)]));
+    table_put_int(&fields, "priority", below(power, 3));
     size_t nested = table_put_table(&fields, "definition");
-    table_put_longstr(&fields, "alternate-exchange", S(texts[below(power, TEXT_COUNT)]));
+    power_put_policy(power, &fields);
     table_end(&fields, nested);
     uint64_t lsn = policy_put(vhost, POLICY_USERS, S(name), buf_slice(&fields));
     buf_fini(&fields);
@@ -118,5 +119,5 @@ void power_define(struct power *power)
     if (count > 1)
         lsn = engine_end_together(engine);
     if (lsn > 0)
-        power_await_definition(power, lsn);
+        power_await_definition(power, lsn, power->ledger->event_count - 1);
 }

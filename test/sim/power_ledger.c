@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "exchange/binding.h"
+#include "exchange/delay_parts.h"
 #include "persist/bytes.h"
 #include "persist/crc32c.h"
 #include "server/base/mem.h"
@@ -36,7 +37,8 @@ static uint64_t hash_of(const struct element *element)
 
 static struct element queue_element(const struct queue *queue)
 {
-    uint64_t content = hash_slice(hash_slice(queue->auto_delete, queue->name), queue->arguments);
+    uint64_t flags = (queue->auto_delete ? 1u : 0u) | (queue->delay != NULL ? 2u : 0u);
+    uint64_t content = hash_slice(hash_slice(flags, queue->name), queue->arguments);
     return (struct element){.kind = ELEMENT_QUEUE, .queue = queue->id, .content = content};
 }
 
@@ -179,20 +181,24 @@ static bool may_expire(const struct message *message)
     return message_time_ms(message) != 0 && message_expiration(message, &ms);
 }
 
-static bool see_messages(struct image *image, struct queue *queue, struct keeper *keeper)
+/* COUNT: how many there should be. */
+static bool see_messages(struct image *image, struct queue *queue, struct keeper *keeper,
+                         uint64_t count)
 {
     uint64_t seen = 0, before = 0;
     struct store_answer answer = {.next = 0};
     bool good = true;
-    while (good && answer.next < queue->next_position) {
+    while (good && answer.next < UINT64_MAX) {
         struct store_fetch fetch = {
-            .queue = queue, .first = answer.next, .end = queue->next_position, .bytes = UINT32_MAX};
+            .queue = queue, .first = answer.next, .end = UINT64_MAX, .bytes = UINT32_MAX};
         keeper_fetch(keeper, queue->id, &fetch);
         good = keeper_fetched(keeper, &answer) && answer.status == 0;
         for (uint32_t i = 0; i < answer.count; i++) {
             const struct store_fetched *entry = &answer.entries[i];
             good &= entry->position > before && entry->position < answer.next;
-            good &= !may_expire(entry->message) || (queue->clock != NULL && queue->clock->is_on);
+            good &= queue->delay != NULL ||
+                    !(may_expire(entry->message) || queue->settings.message_ttl_ms >= 0) ||
+                    (queue->clock != NULL && queue->clock->is_on);
             before = entry->position;
             add(image,
                 message_element(queue->id, entry->position, entry->delivery_count, entry->message));
@@ -201,7 +207,7 @@ static bool see_messages(struct image *image, struct queue *queue, struct keeper
         seen += answer.count;
         mem_free(answer.entries);
     }
-    return good && seen == queue_depth(queue);
+    return good && seen == count;
 }
 
 bool image_of_engine(struct image *image, struct engine *engine, struct keeper *keeper)
@@ -211,11 +217,15 @@ bool image_of_engine(struct image *image, struct engine *engine, struct keeper *
     uint32_t position = 0;
     for (struct queue *queue; (queue = map_next(&vhost->queues, &position)) != NULL;) {
         add(image, queue_element(queue));
-        good &= see_messages(image, queue, keeper);
+        good &= see_messages(image, queue, keeper, queue_depth(queue));
     }
     position = 0;
     for (struct exchange *exchange; (exchange = map_next(&vhost->exchanges, &position)) != NULL;) {
         add(image, exchange_element(exchange));
+        if (exchange->delay != NULL) {
+            add(image, queue_element(exchange->delay->queue));
+            good &= see_messages(image, exchange->delay->queue, keeper, exchange->delay->count);
+        }
         list_for_each (node, &exchange->bindings_out)
             add(image, binding_element(LIST_ENTRY(node, struct binding, by_source)));
     }
@@ -327,8 +337,18 @@ void ledger_record(struct ledger *ledger, const struct store_record *record, uin
 {
     follow(ledger, record);
     add_event(ledger, operations);
-    if (record->kind >= STORE_QUEUE_DECLARE && record->kind <= STORE_UNBIND)
-        ledger->topology_event = ledger->event_count - 1;
+    size_t event = ledger->event_count - 1;
+    if (record->kind >= STORE_QUEUE_DECLARE && record->kind <= STORE_UNBIND &&
+        !(record->kind == STORE_QUEUE_DECLARE && record->queue->delay != NULL))
+        ledger->topology_event = event;
+    if (record->kind == STORE_TX_COMMIT && ledger->topology_event > ledger->begin_event)
+        ledger->topology_event = event; /* they are one */
+    if (record->kind == STORE_TX_BEGIN)
+        ledger->begin_event = event;
+    if (record->kind == STORE_TX_COMMIT && ledger->first_commit == 0)
+        ledger->first_commit = event;
+    if (record->kind == STORE_MESSAGE && ledger->first_message == 0)
+        ledger->first_message = event;
 }
 
 void ledger_promise(struct ledger *ledger, size_t events, uint64_t operations)
@@ -373,5 +393,5 @@ void ledger_rewind(struct ledger *ledger, size_t event, struct image image)
     ledger->image = image;
     ledger->in_transaction = false;
     ledger->event_count = event + 1;
-    ledger->topology_event = 0;
+    ledger->topology_event = ledger->begin_event = 0;
 }

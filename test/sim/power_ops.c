@@ -13,12 +13,9 @@
 #include "exchange/pause.h"
 #include "server/base/mem.h"
 
-static const char *const queues[POWER_QUEUES] = {"q0", "q1", "q2", "q3", "q4"};
-static const char *const exchanges[POWER_EXCHANGES] = {"x0", "x1", "x2", "x3"};
-static const char *const types[POWER_EXCHANGES] = {"fanout", "direct", "topic", "fanout"};
 static const char *const keys[] = {"a", "a.b", "c"};
 
-enum { TRANSIENT_QUEUE = 4, FIRST_AUTO_DELETE = 2, KEY_COUNT = 3 };
+enum { TRANSIENT_QUEUE = 4, FIRST_AUTO_DELETE = 2, KEY_COUNT = 3, CONSUMER_PREFETCH = 3 };
 
 static uint32_t below(struct power *power, uint32_t limit)
 {
@@ -27,13 +24,13 @@ static uint32_t below(struct power *power, uint32_t limit)
 
 static const char *some_queue(struct power *power)
 {
-    const char *name = queues[below(power, POWER_QUEUES)];
+    const char *name = power_queues[below(power, POWER_QUEUES)];
     return harness_queue(&power->harness, name) != NULL ? name : NULL;
 }
 
 static const char *some_exchange(struct power *power)
 {
-    const char *name = exchanges[below(power, POWER_EXCHANGES)];
+    const char *name = power_exchanges[below(power, POWER_EXCHANGES)];
     return harness_exchange(&power->harness, name) != NULL ? name : NULL;
 }
 
@@ -81,38 +78,20 @@ static void change(struct power *power, const struct method *method, bool reply,
 
 static bool is_durable(const char *queue)
 {
-    return strcmp(queue, queues[TRANSIENT_QUEUE]) != 0;
-}
-
-/* What dies in queue 0, where nothing stays long, goes to queue 1; in queues 2 and 3, which is
- * short and patient with consumers once, to whatever exchange 0 is bound to, which may be the same.
- */
-static void put_arguments(struct buf *arguments, uint32_t queue)
-{
-    if (queue == 0) {
-        table_put_int(arguments, "x-message-ttl", 40);
-        table_put_longstr(arguments, "x-dead-letter-exchange", SLICE_EMPTY);
-        table_put_longstr(arguments, "x-dead-letter-routing-key", S(queues[1]));
-    } else if (queue == 2) {
-        table_put_longstr(arguments, "x-dead-letter-exchange", S(exchanges[0]));
-    } else if (queue == 3) {
-        table_put_int(arguments, "x-max-length", 6);
-        table_put_int(arguments, "x-delivery-limit", 1);
-        table_put_longstr(arguments, "x-dead-letter-exchange", S(exchanges[0]));
-    }
+    return strcmp(queue, power_queues[TRANSIENT_QUEUE]) != 0;
 }
 
 static void declare_queue(struct power *power, uint32_t queue, bool reply)
 {
     struct buf arguments = {0};
-    put_arguments(&arguments, queue);
+    power_put_arguments(power, &arguments, queue);
     change(power,
            &(struct method){.id = METHOD_QUEUE_DECLARE,
-                            .queue_declare = {.queue = S(queues[queue]),
-                                              .durable = is_durable(queues[queue]),
+                            .queue_declare = {.queue = S(power_queues[queue]),
+                                              .durable = is_durable(power_queues[queue]),
                                               .nowait = !reply,
                                               .arguments = buf_slice(&arguments)}},
-           reply, is_durable(queues[queue]));
+           reply, is_durable(power_queues[queue]));
     buf_fini(&arguments);
 }
 
@@ -120,17 +99,21 @@ static void declare(struct power *power)
 {
     uint32_t q = below(power, POWER_QUEUES), x = below(power, POWER_EXCHANGES);
     bool reply = wants_reply(power);
+    struct buf arguments = {0};
+    const char *type = power_exchange_type(power, x, &arguments);
     if (below(power, 2) == 0)
         declare_queue(power, q, reply);
     else
         change(power,
                &(struct method){.id = METHOD_EXCHANGE_DECLARE,
-                                .exchange_declare = {.exchange = S(exchanges[x]),
-                                                     .type = S(types[x]),
+                                .exchange_declare = {.exchange = S(power_exchanges[x]),
+                                                     .type = S(type),
                                                      .durable = true,
                                                      .auto_delete = x >= FIRST_AUTO_DELETE,
-                                                     .nowait = !reply}},
+                                                     .nowait = !reply,
+                                                     .arguments = buf_slice(&arguments)}},
                reply, true);
+    buf_fini(&arguments);
 }
 
 static void delete_something(struct power *power)
@@ -152,10 +135,11 @@ static void delete_something(struct power *power)
 static void bind(struct power *power)
 {
     const char *queue = some_queue(power), *source = some_exchange(power);
-    const char *destination = some_exchange(power), *key = keys[below(power, KEY_COUNT)];
+    const char *destination = some_exchange(power);
     bool reply = wants_reply(power);
     if (source == NULL)
         return;
+    const char *key = power_binding_key(power, source);
     if (below(power, 3) == 0 && destination != NULL)
         change(power,
                &(struct method){.id = METHOD_EXCHANGE_BIND,
@@ -183,7 +167,7 @@ static void unbind(struct power *power)
            &(struct method){.id = METHOD_QUEUE_UNBIND,
                             .queue_unbind = {.queue = S(queue),
                                              .exchange = S(source),
-                                             .routing_key = S(keys[below(power, KEY_COUNT)])}},
+                                             .routing_key = S(power_binding_key(power, source))}},
            true, is_durable(queue));
 }
 
@@ -214,9 +198,10 @@ static void pause_or_move(struct power *power)
         lsn = source->is_paused ? queue_resume(source) : queue_pause(source);
     else
         (void)queue_move(source, harness_queue(&power->harness, to), below(power, 8), &lsn);
+    size_t events = power->ledger->event_count - 1; /* dead letters may follow */
     engine_end_change(power->harness.engine);
     if (lsn != 0)
-        power_await_definition(power, lsn);
+        power_await_definition(power, lsn, events);
 }
 
 /* --- publishing ------------------------------------------------------------------------------- */
@@ -233,11 +218,20 @@ static uint32_t some_size(struct power *power)
 
 static struct message *new_message(struct power *power, const char *exchange, const char *key)
 {
-    struct buf encoded = {0};
+    struct buf encoded = {0}, headers = {0};
     struct properties properties = {0};
     if (below(power, 3) == 0) {
-        properties.flags = PROPERTY_MESSAGE_ID;
+        table_put_int(&headers, "x-delay", below(power, 8) == 0 ? 15000 : below(power, 60));
+        properties.flags |= PROPERTY_HEADERS;
+        properties.headers = buf_slice(&headers);
+    }
+    if (below(power, 3) == 0) {
+        properties.flags |= PROPERTY_MESSAGE_ID;
         properties.message_id = S("an id");
+    }
+    if (below(power, 2) == 0) {
+        properties.flags |= PROPERTY_PRIORITY;
+        properties.priority = (uint8_t)below(power, 7);
     }
     char expiration[16];
     if (below(power, 4) == 0) {
@@ -257,7 +251,8 @@ static struct message *new_message(struct power *power, const char *exchange, co
     }
     message_seal(message);
     message->flags = below(power, 5) == 0 ? 0 : MESSAGE_PERSISTENT;
-    message->flags |= properties.flags & PROPERTY_EXPIRATION ? MESSAGE_INSPECT : 0;
+    message->flags |= message_wants_inspection(&properties) ? MESSAGE_INSPECT : 0;
+    buf_fini(&headers);
     return message;
 }
 
@@ -300,12 +295,12 @@ static void publish(struct power *power)
 {
     const struct confirms *confirms =
         &session_channel(power->client->session, CONFIRM_CHANNEL)->confirms;
-    size_t before = power->ledger->event_count;
+    power->ledger->first_message = 0;
     uint64_t published = confirms->published;
     publish_on(power, CONFIRM_CHANNEL);
     if (confirms->published == published)
         return;
-    note_published(power, waits_for_store(confirms) ? before : 0);
+    note_published(power, waits_for_store(confirms) ? power->ledger->first_message : 0);
 }
 
 #define HELD_TICKS_MAX 16
@@ -315,8 +310,20 @@ static void publish(struct power *power)
 static void get(struct power *power, uint16_t channel)
 {
     const char *queue = some_queue(power);
-    if (queue != NULL && power->tags[channel].count < POWER_TAGS)
+    if (queue != NULL && power->tags[channel].count < POWER_TAGS - 2 * CONSUMER_PREFETCH)
         client_get(power->client, channel, queue, channel == PLAIN_CHANNEL && below(power, 4) == 0);
+}
+
+/* Its consumers come and go; together they have few messages at a time. */
+static void consume_or_cancel(struct power *power)
+{
+    static const char *const tags[] = {"c0", "c1"};
+    const char *tag = tags[below(power, 2)], *queue = some_queue(power);
+    const struct channel *channel = session_channel(power->client->session, PLAIN_CHANNEL);
+    if (map_get(&channel->consumers, S(tag)) != NULL)
+        client_cancel(power->client, PLAIN_CHANNEL, tag);
+    else if (queue != NULL)
+        client_consume(power->client, PLAIN_CHANNEL, queue, tag, below(power, 4) == 0);
 }
 
 static void settle(struct power *power, uint16_t channel)
@@ -363,8 +370,10 @@ static bool await_release(struct power *power)
 
 static void transact(struct power *power)
 {
+    const struct vhost *vhost = power->client->session->vhost;
     for (uint32_t i = below(power, 5); i > 0; i--) {
-        publish_on(power, TX_CHANNEL);
+        if (vhost->rejecting == 0) /* else the commit may be an error */
+            publish_on(power, TX_CHANNEL);
         get(power, TX_CHANNEL);
         if (!await_release(power))
             return;
@@ -372,12 +381,12 @@ static void transact(struct power *power)
         settle(power, TX_CHANNEL);
     }
     bool commit = below(power, 4) > 0 && power->reply_count < POWER_REPLIES;
-    size_t before = power->ledger->event_count;
+    power->ledger->first_commit = 0;
     client_send(power->client, TX_CHANNEL,
                 &(struct method){.id = commit ? METHOD_TX_COMMIT : METHOD_TX_ROLLBACK});
-    size_t after = power->ledger->event_count;
+    bool waits = power->client->session->hold != SESSION_NOT_HELD; /* else it has no records */
     if (commit)
-        expect_reply(power, METHOD_TX_COMMIT, after > before ? after - 1 : 0);
+        expect_reply(power, METHOD_TX_COMMIT, waits ? power->ledger->first_commit : 0);
 }
 
 /* --- all of it -------------------------------------------------------------------------------- */
@@ -393,6 +402,8 @@ static void operate(struct power *power)
         pause_or_move(power);
     else if (choice < 60)
         publish(power);
+    else if (choice < 63)
+        consume_or_cancel(power);
     else if (choice < 75)
         get(power, PLAIN_CHANNEL);
     else if (choice < 90)
@@ -442,20 +453,32 @@ static void see_confirm(struct power *power, const struct method *method)
         ledger_promise(power->ledger, events, disk_operations(power->disk));
 }
 
+/* What is delivered to consumers is a delivery as one of a get is. */
+static void see_delivery(struct power *power, uint16_t channel, uint64_t tag)
+{
+    struct power_tags *tags = &power->tags[channel];
+    if (!is_unsettled(power, channel, tag))
+        return;
+    CHECK(tags->count < POWER_TAGS);
+    tags->tags[tags->count++] = tag;
+}
+
 void power_look(struct power *power)
 {
     for (struct seen *seen; (seen = client_next(power->client)) != NULL;) {
         if (seen->kind == EFFECT_GONE)
             continue;
-        CHECK_ID(seen->method.id != METHOD_CHANNEL_CLOSE, seen->channel);
+        CHECK_ID(seen->method.id != METHOD_CHANNEL_CLOSE || power->is_resting, seen->channel);
         if (seen->method.id == METHOD_BASIC_ACK && seen->channel == CONFIRM_CHANNEL)
             see_confirm(power, &seen->method);
+        if (seen->method.id == METHOD_BASIC_NACK && seen->channel == CONFIRM_CHANNEL)
+            power->confirmed = seen->method.basic_nack.delivery_tag; /* promises nothing */
         if (is_reply(seen->method.id))
             see_reply(power, seen->method.id);
-        struct power_tags *tags = &power->tags[seen->channel];
-        if (seen->method.id == METHOD_BASIC_GET_OK &&
-            is_unsettled(power, seen->channel, seen->method.basic_get_ok.delivery_tag))
-            tags->tags[tags->count++] = seen->method.basic_get_ok.delivery_tag;
+        if (seen->kind == EFFECT_DELIVER)
+            see_delivery(power, seen->channel, seen->delivery_tag);
+        else if (seen->method.id == METHOD_BASIC_GET_OK)
+            see_delivery(power, seen->channel, seen->method.basic_get_ok.delivery_tag);
     }
     client_forget(power->client);
 }
@@ -465,6 +488,7 @@ void power_connect(struct power *power)
     power->client = client_open(&power->harness, UINT32_MAX);
     for (uint16_t channel = CONFIRM_CHANNEL; channel <= PLAIN_CHANNEL; channel++)
         client_channel(power->client, channel);
+    client_qos(power->client, PLAIN_CHANNEL, CONSUMER_PREFETCH, false);
     client_send(power->client, CONFIRM_CHANNEL, &(struct method){.id = METHOD_CONFIRM_SELECT});
     client_send(power->client, TX_CHANNEL, &(struct method){.id = METHOD_TX_SELECT});
     power_look(power);

@@ -295,3 +295,38 @@ def dead_letters_of_a_deleted_queue_go_nowhere(channel):
     channel.send("basic.reject", delivery_tag=1)
     channel.expect_alive()
     expect_equal(count_of(channel, dead), 0)
+
+
+@test
+def every_reason_is_told(channel):
+    dead = channel.queue()
+    limited = dying(channel, "", dead, x_max_length=1)
+    refusing = dying(channel, "", dead, x_max_length=1, x_overflow="reject-publish-dlx")
+    expiring = dying(channel, "", dead, x_message_ttl=0)
+    rejecting = dying(channel, "", dead)
+    for queue in limited, limited, refusing, refusing, expiring, rejecting:
+        channel.publish(queue.encode(), routing_key=queue)
+    reject(channel, rejecting)
+    expected = {limited: "maxlen", refusing: "maxlen", expiring: "expired", rejecting: "rejected"}
+    while expected:
+        _, properties, body = await_message(channel, dead)
+        headers, queue = properties["headers"], body.decode()
+        time_taken(headers)
+        reason = expected.pop(queue)
+        death = {"count": 1, "exchange": "", "queue": queue, "reason": reason}
+        expect_equal(headers["x-death"], [death | {"routing-keys": [queue]}])
+        expect_equal(headers["x-first-death-reason"], reason)
+        expect_last(headers, "", queue, reason)
+
+
+@test(only="rabbitmq")
+def blind_carbon_copies_are_routed_again_without_a_key_of_the_queue(channel):
+    direct = channel.exchange(type="direct", auto_delete=True)
+    dead = channel.queue()
+    channel.call("queue.bind", queue=dead, exchange=direct, routing_key="hidden")
+    queue = dying(channel, direct)
+    channel.publish(b"x", routing_key=queue, properties=wire.properties({"BCC": ["hidden"]}))
+    reject(channel, queue)
+    headers = await_message(channel, dead)[1]["headers"]
+    expect_equal(headers["x-death"][0]["routing-keys"], [queue])
+    assert "BCC" not in headers, headers

@@ -89,10 +89,18 @@ def an_exchange_and_its_bindings_are_told_of(channel):
 @test
 def a_connection_with_its_channel_and_consumer_is_told_of():
     events = Listener(EVENTS)
-    other = connected()
+    other = connected(channel_max=100, frame_max=8192, heartbeat=30)
     events.expect("user.authentication.success", name="guest", auth_mechanism="PLAIN", ssl=False)
     told = events.expect("connection.created", user="guest")
     assert (told["protocol"], told["type"], told["vhost"]) == ("{0,9,1}", "network", "/"), told
+    assert (told["channel_max"], told["frame_max"], told["timeout"]) == (100, 8192, 30), told
+    assert keys_of(told) == {
+        "user_who_performed_action", "node", "connected_at", "client_properties", "channel_max",
+        "frame_max", "timeout", "vhost", "user", "protocol", "ssl_hash", "ssl_cipher",
+        "ssl_key_exchange", "ssl_protocol", "auth_mechanism", "peer_cert_validity",
+        "peer_cert_issuer", "peer_cert_subject", "ssl", "peer_host", "host", "peer_port", "port",
+        "name", "pid", "type"}, told
+    assert told["ssl_protocol"] == told["peer_cert_subject"] == "", told
     connection = told["name"]
     assert connection == "%s:%d -> %s:%d" % (told["peer_host"][1:-1].replace(",", "."), told["peer_port"],
                                              told["host"][1:-1].replace(",", "."), told["port"]), told
@@ -108,6 +116,20 @@ def a_connection_with_its_channel_and_consumer_is_told_of():
                       ("channel.closed", {"pid": told["channel"]}),
                       ("queue.deleted", {"name": queue, "user_who_performed_action": "rmq-internal"}),
                       ("connection.closed", {"name": connection}))
+
+
+@test
+def a_connection_is_told_of_with_the_name_that_it_was_given():
+    events, name = Listener(EVENTS, "connection.*"), unique("connection")
+    other = Client()
+    other.greet()
+    other.login(properties={"connection_name": name})
+    other.tune()
+    other.send("connection.open", virtual_host="/")
+    other.expect("connection.open-ok")
+    told = events.expect("connection.created", user_provided_name=name)
+    other.close()
+    events.expect("connection.closed", user_provided_name=name, name=told["name"])
 
 
 @test

@@ -3,7 +3,6 @@
 """Memory and disk alarms as pika's users meet them; test/interop/run gives the broker small limits.
 
 Each function is a check and gets a fresh scene (scene.py). How alarms come on is pressure.py's."""
-import inspect
 import os
 import sys
 import threading
@@ -11,7 +10,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "wire"))
 from pressure import Disk, Memory  # noqa: E402
-from scene import WAIT_S, run, same  # noqa: E402
+from scene import WAIT_S, Scene, play, same  # noqa: E402
 
 
 COUNT_MAX = 4000  # what a publisher without confirms may send before anybody looks
@@ -134,8 +133,4 @@ def messages_arrive_once_and_in_order_over_two_alarms(scene):
 
 
 if __name__ == "__main__":
-    CHECKS = [value for value in list(globals().values())
-              if inspect.isfunction(value) and value.__module__ == __name__]
-    RESULTS = [run(check) for check in CHECKS]
-    print(f"{sum(RESULTS)} passed, {len(RESULTS) - sum(RESULTS)} failed")
-    sys.exit(0 if all(RESULTS) else 1)
+    sys.exit(play(__name__, Scene))

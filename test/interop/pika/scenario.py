@@ -5,7 +5,6 @@
 Each function is a check and gets a fresh scene (scene.py)."""
 import datetime
 import decimal
-import inspect
 import secrets
 import sys
 import time
@@ -15,7 +14,7 @@ from pika.exceptions import (AuthenticationError, ChannelClosedByBroker, Connect
                              ProbableAccessDeniedError, ProbableAuthenticationError,
                              UnroutableError)
 
-from scene import AGAINST, REPLY_TO, WAIT_S, refused, run, same
+from scene import AGAINST, REPLY_TO, WAIT_S, Scene, play, refused, same
 
 LOCKED = (
     "cannot obtain exclusive access to locked queue '{}' in vhost '/'. It could be originally declared "
@@ -608,8 +607,4 @@ def consumer_is_told_when_its_queue_is_deleted(scene):
 
 
 if __name__ == "__main__":
-    CHECKS = [value for value in list(globals().values())
-              if inspect.isfunction(value) and value.__module__ == __name__]
-    RESULTS = [run(check) for check in CHECKS]
-    print(f"{sum(RESULTS)} passed, {len(RESULTS) - sum(RESULTS)} failed")
-    sys.exit(0 if all(RESULTS) else 1)
+    sys.exit(play(__name__, Scene))

@@ -2,25 +2,21 @@
 """What a check stands on: connections, entity names, waiting, comparing, reporting."""
 import os
 import secrets
-import signal
 import ssl
+import sys
 import time
-import traceback
 
 import pika
 from pika.exceptions import ChannelClosedByBroker
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from checks import play, same  # noqa: E402, F401 - for the scenarios
 
 CA = os.environ.get("AMQP_CA")  # with TLS: whose certificates are trusted
 HOST, PORT = os.environ["AMQP_HOST"], int(os.environ["AMQP_PORT"])
 AGAINST = os.environ.get("AMQP_AGAINST", "stoatmq")
 WAIT_S = 10
-CHECK_LIMIT_S = 60
 REPLY_TO = "amq.rabbitmq.reply-to"
-
-
-def same(expected, got):
-    if expected != got or type(expected) is not type(got):
-        raise AssertionError(f"expected {expected!r}, got {got!r}")
 
 
 def refused(code, text, action, error=ChannelClosedByBroker):
@@ -105,23 +101,3 @@ class Scene:
         for connection in self.connections:
             if connection.is_open:
                 connection.close()
-
-
-def run(function):
-    def expired(_number, _frame):
-        raise TimeoutError(f"not done within {CHECK_LIMIT_S} s")
-    signal.signal(signal.SIGALRM, expired)
-    signal.alarm(CHECK_LIMIT_S)
-    scene = None
-    try:
-        scene = Scene()
-        function(scene)
-        scene.close()
-        print(f"ok - {function.__name__}", flush=True)
-        return True
-    except Exception as error:  # any failure of a check is reported; the next check goes on
-        print(f"not ok - {function.__name__}: {type(error).__name__}: {error}", flush=True)
-        traceback.print_exc()
-        return False
-    finally:
-        signal.alarm(0)

@@ -483,16 +483,6 @@ void client_get(struct client *client, uint16_t channel, const char *queue, bool
                                  .basic_get = {.queue = S(queue), .no_ack = no_ack}});
 }
 
-/* As the connection's side decides it. */
-static bool wants_inspection(const struct properties *properties)
-{
-    struct table_value value;
-    return (properties->flags & (PROPERTY_USER_ID | PROPERTY_EXPIRATION | PROPERTY_REPLY_TO)) !=
-               0 ||
-           table_find(properties->headers, SLICE_LITERAL("CC"), &value) ||
-           table_find(properties->headers, SLICE_LITERAL("BCC"), &value);
-}
-
 void client_publish_with(struct client *client, uint16_t channel, const char *exchange,
                          const char *key, const char *body, unsigned flags,
                          const struct properties *properties)
@@ -507,7 +497,7 @@ void client_publish_with(struct client *client, uint16_t channel, const char *ex
     memcpy(message_body(message), body, size);
     message_seal(message);
     message->flags = (uint8_t)((flags & PUBLISH_PERSISTENT ? MESSAGE_PERSISTENT : 0) |
-                               (wants_inspection(properties) ? MESSAGE_INSPECT : 0));
+                               (message_wants_inspection(properties) ? MESSAGE_INSPECT : 0));
     engine_apply(client->harness->engine,
                  &(struct command){.kind = COMMAND_PUBLISH,
                                    .channel = channel,

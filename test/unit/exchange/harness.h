@@ -21,7 +21,7 @@ enum {
     HARNESS_NAME_BYTES = 32,
     HARNESS_KEY_BYTES = 256,
     HARNESS_ARGUMENTS_BYTES = 128,
-    HARNESS_TARGETS_MAX = 8,
+    HARNESS_TARGETS_MAX = 16,
 };
 
 /* An effect as its client got it. */

@@ -7,8 +7,8 @@
 #include "test/unit/exchange/harness.h"
 
 struct shelf_fetch {
-    struct store_fetch asked;
-    uint64_t due; /* in the harness's ticks */
+    struct store_fetch asked; /* its positions are copies */
+    uint64_t due;             /* in the harness's ticks */
     bool is_read;
     struct store_answer answer; /* when it is read */
 };
@@ -147,6 +147,15 @@ static bool chance(struct shelf *shelf, unsigned one_in)
     return one_in > 0 && harness_below(&shelf->random, one_in) == 0;
 }
 
+/* Is the item at POSITION asked for? */
+static bool is_asked(const struct store_fetch *asked, uint64_t position)
+{
+    for (uint32_t i = 0; i < asked->position_count; i++)
+        if (asked->positions[i] == position)
+            return true;
+    return asked->position_count == 0;
+}
+
 /* Reads what FETCH asks for. */
 static void read_items(struct shelf *shelf, struct shelf_fetch *fetch)
 {
@@ -163,6 +172,10 @@ static void read_items(struct shelf *shelf, struct shelf_fetch *fetch)
     for (; is_in(shelf, at, queue, asked->end) && bytes < asked->bytes && answer->count < most;
          at++) {
         const struct shelf_item *item = &shelf->items[at];
+        if (!is_asked(asked, item->position)) {
+            there--;
+            continue;
+        }
         answer->entries[answer->count++] = (struct store_fetched){
             item->position, copy_of(item->message, item->message->lsn), item->delivery_count};
         bytes += item->message->body_bytes;
@@ -180,8 +193,12 @@ static void fetch(struct store *store, const struct store_fetch *asked)
     for (unsigned i = 0; i < shelf->fetch_count; i++)
         CHECK_ID(shelf->fetches[i].asked.queue != asked->queue, asked->first);
     size_t at = find(shelf, asked->queue->id, asked->first);
+    for (uint32_t i = 1; i < asked->position_count; i++)
+        CHECK_ID(asked->positions[i - 1] < asked->positions[i], asked->positions[i]);
     for (; is_in(shelf, at, asked->queue->id, asked->end); at++)
-        CHECK_ID(shelf->items[at].lsn <= own->durable_lsn, shelf->items[at].position);
+        CHECK_ID(!is_asked(asked, shelf->items[at].position) ||
+                     shelf->items[at].lsn <= own->durable_lsn,
+                 shelf->items[at].position);
     if (shelf->fetch_count == shelf->fetch_capacity) {
         shelf->fetch_capacity = shelf->fetch_capacity == 0 ? 8 : shelf->fetch_capacity * 2;
         shelf->fetches = mem_realloc(shelf->fetches,
@@ -191,6 +208,11 @@ static void fetch(struct store *store, const struct store_fetch *asked)
     *new = (struct shelf_fetch){.asked = *asked,
                                 .due = shelf->harness->ticks + 1 +
                                        harness_below(&shelf->random, shelf->ticks_max + 1)};
+    if (asked->position_count > 0) {
+        uint64_t *positions = mem_alloc(asked->position_count * sizeof *positions);
+        memcpy(positions, asked->positions, asked->position_count * sizeof *positions);
+        new->asked.positions = positions;
+    }
     shelf->fetched++;
     shelf->last_bytes = asked->bytes;
     if (shelf->is_hasty && chance(shelf, 2))
@@ -236,6 +258,7 @@ static bool fetched(struct store *store, struct store_answer *answer)
         *answer = chosen->answer;
         give_out(shelf, answer);
     }
+    mem_free((void *)chosen->asked.positions);
     *chosen = shelf->fetches[--shelf->fetch_count];
     return true;
 }
@@ -259,9 +282,11 @@ void shelf_init(struct shelf *shelf, struct harness *harness, uint64_t watermark
 
 static void drop_fetches(struct shelf *shelf)
 {
-    for (unsigned i = 0; i < shelf->fetch_count; i++)
+    for (unsigned i = 0; i < shelf->fetch_count; i++) {
         if (shelf->fetches[i].is_read)
             drop_entries(&shelf->fetches[i].answer);
+        mem_free((void *)shelf->fetches[i].asked.positions);
+    }
     shelf->fetch_count = 0;
 }
 

@@ -5,46 +5,11 @@
 #include "exchange/delivery_limit.h"
 
 #include "amqp/table.h"
-#include "test/unit/exchange/expect.h"
+#include "test/unit/exchange/client_fixture.h"
 
-struct fixture {
-    struct harness harness;
-    struct client *client; /* channel 1; it publishes persistent messages */
-};
-
-static int set_up(void **state)
+static void declare(struct fixture *f, const char *arguments)
 {
-    struct fixture *f = calloc(1, sizeof *f);
-    harness_init(&f->harness, 1);
-    f->client = client_open(&f->harness, UINT32_MAX);
-    client_channel(f->client, 1);
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-    expect_nothing(f->client);
-    harness_fini(&f->harness);
-    free(f);
-    return 0;
-}
-
-/* LIMIT NULL: none is said. */
-static void declare(struct fixture *f, const char *type, const int64_t *limit)
-{
-    struct buf arguments = {0};
-    table_put_longstr(&arguments, "x-queue-type", S(type));
-    if (limit != NULL)
-        table_put_int(&arguments, "x-delivery-limit", *limit);
-    client_send(f->client, 1,
-                &(struct method){.id = METHOD_QUEUE_DECLARE,
-                                 .queue_declare = {.queue = S("q"),
-                                                   .durable = true,
-                                                   .arguments = buf_slice(&arguments),
-                                                   .nowait = true}});
-    buf_fini(&arguments);
+    (void)declare_with(f->client, "q", DECLARE_DURABLE, arguments);
     harness_forget_facts(&f->harness);
 }
 
@@ -86,7 +51,7 @@ static int count_deliveries(struct fixture *f)
 static void a_message_is_delivered_once_more_than_the_limit(void **state)
 {
     struct fixture *f = *state;
-    declare(f, "classic", &(int64_t){2});
+    declare(f, "{'x-queue-type':'classic','x-delivery-limit':2}");
     publish(f);
     assert_int_equal(count_deliveries(f), 3);
     assert_int_equal(queue_depth(harness_queue(&f->harness, "q")), 0);
@@ -97,7 +62,7 @@ static void a_message_is_delivered_once_more_than_the_limit(void **state)
 static void a_limit_of_none_is_one_delivery(void **state)
 {
     struct fixture *f = *state;
-    declare(f, "classic", &(int64_t){0});
+    declare(f, "{'x-queue-type':'classic','x-delivery-limit':0}");
     publish(f);
     assert_int_equal(count_deliveries(f), 1);
 }
@@ -105,7 +70,7 @@ static void a_limit_of_none_is_one_delivery(void **state)
 static void quorum_queues_have_a_limit_of_20(void **state)
 {
     struct fixture *f = *state;
-    declare(f, "quorum", NULL);
+    declare(f, "{'x-queue-type':'quorum'}");
     publish(f);
     assert_int_equal(count_deliveries(f), 21);
 }
@@ -113,7 +78,7 @@ static void quorum_queues_have_a_limit_of_20(void **state)
 static void a_negative_limit_is_none_and_quorum_queues_count_all_the_same(void **state)
 {
     struct fixture *f = *state;
-    declare(f, "quorum", &(int64_t){-1});
+    declare(f, "{'x-queue-type':'quorum','x-delivery-limit':-1}");
     publish(f);
     client_consume(f->client, 1, "q", "c", false);
     for (int64_t count = 0; count < 100; count++)
@@ -124,7 +89,7 @@ static void a_negative_limit_is_none_and_quorum_queues_count_all_the_same(void *
 static void a_classic_queue_without_a_limit_does_not_count(void **state)
 {
     struct fixture *f = *state;
-    declare(f, "classic", NULL);
+    declare(f, "{'x-queue-type':'classic'}");
     publish(f);
     client_consume(f->client, 1, "q", "c", false);
     for (int count = 0; count < 30; count++)
@@ -136,7 +101,7 @@ static void the_publishers_headers_stay_but_for_a_count_of_its_own(void **state)
 {
     struct fixture *f = *state;
     struct buf headers = {0};
-    declare(f, "classic", &(int64_t){5});
+    declare(f, "{'x-queue-type':'classic','x-delivery-limit':5}");
     table_put_int(&headers, "x-delivery-count", 77);
     table_put_int(&headers, "other", 7);
     client_publish_with(
@@ -157,7 +122,7 @@ static void the_publishers_headers_stay_but_for_a_count_of_its_own(void **state)
 static void a_closed_channel_counts_as_a_delivery_without_success(void **state)
 {
     struct fixture *f = *state;
-    declare(f, "classic", &(int64_t){1});
+    declare(f, "{'x-queue-type':'classic','x-delivery-limit':1}");
     publish(f);
     for (uint16_t number = 2; number <= 3; number++) {
         client_channel(f->client, number);

@@ -116,7 +116,7 @@ static void own_end_counts_in_a_queue_with_a_later_one(void **state)
     tick_at(f, 100);
     assert_int_equal(queue_depth(queue), 3);
     get(f->other, "q");
-    expect_get(f->other, 1, body_of(2), false, 2);
+    expect_get(f->other, 1, body_of(2), false, 1);
     harness_tick(&f->harness);
     assert_int_equal(queue_depth(queue), 1);
     tick_at(f, 500);

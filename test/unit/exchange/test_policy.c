@@ -4,34 +4,7 @@
 #include <stdio.h>
 
 #include "exchange/definition.h"
-#include "test/unit/exchange/expect.h"
-#include "test/unit/exchange/policy_json.h"
-
-struct fixture {
-    struct harness harness;
-    struct client *client;
-    struct vhost *vhost;
-};
-
-static int set_up(void **state)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-    harness_init(&f->harness, 1);
-    f->client = client_open(&f->harness, 1000);
-    client_channel(f->client, 1);
-    f->vhost = map_get(&f->harness.engine->vhosts, SLICE_LITERAL("/"));
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-    expect_nothing(f->client);
-    harness_fini(&f->harness);
-    free(f);
-    return 0;
-}
+#include "test/unit/exchange/client_fixture.h"
 
 static void put(struct fixture *f, enum policy_kind kind, const char *name, const char *json)
 {
@@ -64,16 +37,10 @@ static void delete_policy(struct fixture *f, enum policy_kind kind, const char *
 
 static void declare(struct fixture *f, const char *name, const char *type)
 {
-    struct buf arguments = {0};
+    char arguments[64] = "{}";
     if (type != NULL)
-        table_put_longstr(&arguments, "x-queue-type", S(type));
-    client_send(f->client, 1,
-                &(struct method){.id = METHOD_QUEUE_DECLARE,
-                                 .queue_declare = {.queue = S(name),
-                                                   .durable = true,
-                                                   .nowait = true,
-                                                   .arguments = buf_slice(&arguments)}});
-    buf_fini(&arguments);
+        (void)snprintf(arguments, sizeof arguments, "{'x-queue-type':'%s'}", type);
+    (void)declare_with(f->client, name, DECLARE_DURABLE, arguments);
 }
 
 /* The name of the policy in force for a queue; "" for none. */

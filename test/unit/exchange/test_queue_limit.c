@@ -208,6 +208,20 @@ static void what_has_to_go_all_is_not_read(void **state)
     get_all(f, "d", MANY, MANY);
 }
 
+static void consumer_need_not_wait_for_what_was_dropped_unread(void **state)
+{
+    struct fixture *f = *state;
+    fill(f);
+    f->shelf.is_silent = true;
+    client_consume(f->other, 1, "d", "c", true);
+    rest(f);
+    assert_int_equal(f->d->paging.state, PAGING_FETCHING);
+    client_forget(f->other);
+    set_policy(f, POLICY_USERS, DROP_HEAD(1));
+    rest(f);
+    (void)expect_delivery(f->other, 1, "c", body_of(MANY), false);
+}
+
 static void a_full_queue_refuses_what_is_published(void **state)
 {
     struct fixture *f = *state;
@@ -337,6 +351,7 @@ int main(void)
         TEST(much_is_dropped_piece_by_piece),
         TEST(what_is_not_in_memory_is_read_and_dropped),
         TEST(what_has_to_go_all_is_not_read),
+        TEST(consumer_need_not_wait_for_what_was_dropped_unread),
         TEST(a_full_queue_refuses_what_is_published),
         TEST(refusals_and_confirms_come_each_for_its_own),
         TEST(a_refusal_waits_for_the_confirms_before_it),

@@ -3,33 +3,7 @@
  * Queues of the type that is their vhost's default. (What quorum queues refuse: test/client.)
  */
 #include "amqp/table.h"
-#include "test/unit/exchange/expect.h"
-
-struct fixture {
-    struct harness harness;
-    struct client *client; /* channel 1 */
-    struct vhost *vhost;
-};
-
-static int set_up(void **state)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-    harness_init(&f->harness, 1);
-    f->client = client_open(&f->harness, 1000);
-    client_channel(f->client, 1);
-    f->vhost = map_get(&f->harness.engine->vhosts, SLICE_LITERAL("/"));
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-    expect_nothing(f->client);
-    harness_fini(&f->harness);
-    free(f);
-    return 0;
-}
+#include "test/unit/exchange/client_fixture.h"
 
 static void set_default_type(struct fixture *f, const char *type)
 {
@@ -78,16 +52,8 @@ static void what_a_quorum_queue_cannot_be_is_classic(void **state)
 static void a_type_that_is_said_goes_before_the_default(void **state)
 {
     struct fixture *f = *state;
-    struct buf arguments = {0};
     set_default_type(f, "quorum");
-    table_put_longstr(&arguments, "x-queue-type", S("classic"));
-    client_send(f->client, 1,
-                &(struct method){.id = METHOD_QUEUE_DECLARE,
-                                 .queue_declare = {.queue = S("q"),
-                                                   .durable = true,
-                                                   .arguments = buf_slice(&arguments),
-                                                   .nowait = true}});
-    buf_fini(&arguments);
+    (void)declare_with(f->client, "q", DECLARE_DURABLE, "{'x-queue-type':'classic'}");
     assert_false(is_quorum(f, "q"));
 }
 

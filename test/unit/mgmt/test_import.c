@@ -251,6 +251,39 @@ static void users_vhosts_permissions_and_limits_are_made(void **state)
     assert_int_equal(harness_facts(&f->harness, STORE_TX_COMMIT), 1);
 }
 
+static void a_document_with_more_than_the_settings_allow_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct engine *engine = f->harness.engine;
+    import_well(f, NULL, "{'queues':[{'name':'there','vhost':'/'}]}");
+    harness_forget_facts(&f->harness);
+    engine->maxima = (struct engine_maxima){
+        .queues = 2,
+        .exchanges = engine->registries[REGISTRY_EXCHANGE].count + 1,
+        .vhosts = engine->vhosts.count + 1,
+    };
+    const char *fitting = "{'vhosts':[{'name':'/'},{'name':'v'}],"
+                          "'exchanges':[{'name':'x','vhost':'/','type':'fanout'}],"
+                          "'queues':[{'name':'there','vhost':'/'},{'name':'q','vhost':'v'}]}";
+    import(f, NULL,
+           "{'vhosts':[{'name':'v'},{'name':'w'}],"
+           "'exchanges':[{'name':'x','vhost':'/','type':'fanout'},"
+           "{'name':'y','vhost':'v','type':'fanout'}],"
+           "'queues':[{'name':'q','vhost':'v'},{'name':'r','vhost':'/'}]}");
+    char problems[512];
+    (void)snprintf(
+        problems, sizeof problems,
+        "vhosts[1]: cannot create vhost 'w': vhost limit of %u is reached\n"
+        "exchanges[1]: cannot declare exchange 'y' in vhost 'v': exchange limit of %u is "
+        "reached\n"
+        "queues[1]: cannot declare queue 'r': queue limit in cluster (2) is reached\n",
+        engine->maxima.vhosts, engine->maxima.exchanges);
+    expect_problems(f, 3, problems);
+    assert_null(map_get(&engine->vhosts, S("v")));
+    import_well(f, NULL, fitting);
+    import_well(f, NULL, fitting); /* all of that is there */
+}
+
 static void what_is_wrong_with_accounts_is_listed(void **state)
 {
     struct fixture *f = *state;
@@ -391,6 +424,7 @@ int main(void)
         TEST(only_so_many_problems_are_kept),
         TEST(a_virtual_hosts_document_goes_into_that_one),
         TEST(users_vhosts_permissions_and_limits_are_made),
+        TEST(a_document_with_more_than_the_settings_allow_is_refused),
         TEST(what_is_wrong_with_accounts_is_listed),
         TEST(bindings_are_checked_by_the_exchanges_type),
         TEST(a_large_document_goes_in_pieces),

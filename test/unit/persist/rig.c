@@ -283,16 +283,13 @@ static bool is_answered(struct rig *rig, void *context)
     return rig->store.store.fetched(&rig->store.store, context);
 }
 
-struct store_answer rig_fetch(struct rig *rig, uint64_t queue, uint64_t first, uint64_t end,
-                              uint32_t bytes)
+static struct store_answer ask(struct rig *rig, const struct store_fetch *fetch)
 {
     struct store_answer answer = {0};
-    rig->store.store.fetch(&rig->store.store, &(struct store_fetch){.queue = queue_of(rig, queue),
-                                                                    .first = first,
-                                                                    .end = end,
-                                                                    .bytes = bytes});
+    uint64_t first = fetch->first, end = fetch->end;
+    rig->store.store.fetch(&rig->store.store, fetch);
     rig_wait(rig, is_answered, &answer);
-    assert_ptr_equal(answer.queue, &rig->queues[queue]);
+    assert_ptr_equal(answer.queue, fetch->queue);
     assert_true(answer.status <= 0 && (answer.status == 0 || answer.count == 0));
     assert_true(answer.next <= end && (answer.next > first || answer.status < 0));
     uint64_t last = first - 1;
@@ -301,6 +298,28 @@ struct store_answer rig_fetch(struct rig *rig, uint64_t queue, uint64_t first, u
         last = answer.entries[i].position;
         assert_true(last < answer.next);
     }
+    return answer;
+}
+
+struct store_answer rig_fetch(struct rig *rig, uint64_t queue, uint64_t first, uint64_t end,
+                              uint32_t bytes)
+{
+    return ask(rig, &(struct store_fetch){
+                        .queue = queue_of(rig, queue), .first = first, .end = end, .bytes = bytes});
+}
+
+struct store_answer rig_fetch_positions(struct rig *rig, uint64_t queue, const uint64_t *positions,
+                                        uint32_t count, uint32_t bytes)
+{
+    uint64_t *copy = mem_alloc(count * sizeof *copy); /* that nobody reads later */
+    memcpy(copy, positions, count * sizeof *copy);
+    struct store_answer answer = ask(rig, &(struct store_fetch){.queue = queue_of(rig, queue),
+                                                                .first = positions[0],
+                                                                .end = positions[count - 1] + 1,
+                                                                .bytes = bytes,
+                                                                .positions = copy,
+                                                                .position_count = count});
+    mem_free(copy);
     return answer;
 }
 

@@ -69,6 +69,10 @@ struct store_answer rig_fetch(struct rig *rig, uint64_t queue, uint64_t first, u
                               uint32_t bytes);
 void rig_free_answer(struct store_answer *answer);
 
+/* The same for COUNT of its POSITIONS alone, which ascend. */
+struct store_answer rig_fetch_positions(struct rig *rig, uint64_t queue, const uint64_t *positions,
+                                        uint32_t count, uint32_t bytes);
+
 /* Is MESSAGE what rig_put made for that place? */
 bool rig_is_right(struct message *message, uint64_t queue, uint64_t position);
 

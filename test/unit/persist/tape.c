@@ -92,23 +92,35 @@ void tape_commit(struct tape *tape)
 
 static struct vhost vhost = {.name = {(const uint8_t *)"/", 1}};
 
-static void tell_queue(struct tape *tape, enum store_record_kind kind, uint64_t id)
+static void tell_queue(struct tape *tape, enum store_record_kind kind, uint64_t id,
+                       struct slice arguments)
 {
     char name[32];
     snprintf(name, sizeof name, "q%" PRIu64, id);
-    struct queue queue = {
-        .id = id, .vhost = &vhost, .name = slice_from_string(name), .durable = true};
+    struct queue queue = {.id = id,
+                          .vhost = &vhost,
+                          .name = slice_from_string(name),
+                          .durable = true,
+                          .arguments = arguments};
     tell_fact(tape, &(struct store_record){.kind = kind, .queue = &queue});
 }
 
 void tape_queue(struct tape *tape, uint64_t id)
 {
-    tell_queue(tape, STORE_QUEUE_DECLARE, id);
+    tell_queue(tape, STORE_QUEUE_DECLARE, id, SLICE_EMPTY);
+}
+
+void tape_priority_queue(struct tape *tape, uint64_t id, uint8_t most)
+{
+    struct buf arguments = {0};
+    table_put_int(&arguments, "x-max-priority", most);
+    tell_queue(tape, STORE_QUEUE_DECLARE, id, buf_slice(&arguments));
+    buf_fini(&arguments);
 }
 
 void tape_delete_queue(struct tape *tape, uint64_t id)
 {
-    tell_queue(tape, STORE_QUEUE_DELETE, id);
+    tell_queue(tape, STORE_QUEUE_DELETE, id, SLICE_EMPTY);
 }
 
 static struct exchange exchange_of(const char *name)
@@ -190,7 +202,7 @@ int tape_message(struct tape *tape, enum store_record_kind kind, const struct ta
 {
     struct buf targets = {0};
     struct message *message = message_new(SLICE_EMPTY, SLICE_LITERAL("key"), SLICE_LITERAL("\0\0"),
-                                          bytes, 0);
+                                          bytes, tape->time_ms != 0 ? bytes : 0);
     assert_non_null(message);
     if (tape->time_ms != 0)
         message = message_with_time(message, tape->time_ms);
@@ -238,6 +250,13 @@ void tape_requeue(struct tape *tape, uint64_t queue, uint64_t position, uint32_t
                                            .queue = &requeued,
                                            .position = position,
                                            .delivery_count = count});
+}
+
+void tape_stop(struct tape *tape, uint64_t queue, uint64_t position)
+{
+    struct queue stopped = {.id = queue};
+    tell_fact(tape,
+              &(struct store_record){.kind = STORE_STOP, .queue = &stopped, .position = position});
 }
 
 /* --- what there is ---------------------------------------------------------------------------- */

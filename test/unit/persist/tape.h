@@ -44,6 +44,9 @@ void tape_commit(struct tape *tape);
 
 /* Durable queue ID, called "q<ID>". */
 void tape_queue(struct tape *tape, uint64_t id);
+
+/* The same with priorities up to MOST. */
+void tape_priority_queue(struct tape *tape, uint64_t id, uint8_t most);
 void tape_delete_queue(struct tape *tape, uint64_t id);
 
 /* Of type direct; with no name the default one is meant. */
@@ -79,6 +82,7 @@ void tape_settle(struct tape *tape, uint64_t queue, uint64_t first, uint64_t spa
 void tape_settle_bytes(struct tape *tape, uint64_t queue, uint64_t first, uint64_t span,
                        uint64_t bytes);
 void tape_requeue(struct tape *tape, uint64_t queue, uint64_t position, uint32_t count);
+void tape_stop(struct tape *tape, uint64_t queue, uint64_t position);
 
 /* Fails the test unless what lives of QUEUE is TEXT: "3@1 4@1x2 7@2p" for position 3 in segment 1,
  * position 4 there that was delivered twice, and position 7 in segment 2, paged. */

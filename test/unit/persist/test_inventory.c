@@ -110,7 +110,7 @@ static void message_before_its_predecessor_is_refused(void **state)
 static void message_behind_which_there_is_no_position_is_refused(void **state)
 {
     (void)state;
-    const struct tape_place last = {1, UINT64_MAX}, before = {1, UINT64_MAX - 1};
+    const struct tape_place last = {1, POSITION_NUMBER_MAX}, before = {1, POSITION_NUMBER_MAX - 1};
     assert_int_equal(tape_message(&tape, STORE_MESSAGE, &last, 1, 10, 0), -EBADMSG);
     assert_int_equal(tape_message(&tape, STORE_MESSAGE, &before, 1, 10, 0), 0);
     assert_int_equal(tape_message(&tape, STORE_MESSAGE, &last, 1, 10, 0), -EBADMSG);

@@ -246,6 +246,76 @@ static void message_of_many_queues_comes_for_each(void **state)
     }
 }
 
+/* Of COUNT positions from FIRST on, STEP apart, those that STEP_THERE divides are there. */
+static void expect_positions(uint64_t first, uint32_t count, uint64_t step, uint64_t step_there)
+{
+    uint64_t positions[400];
+    uint32_t there = 0;
+    for (uint32_t i = 0; i < count; i++)
+        positions[i] = first + i * step;
+    struct store_answer answer = rig_fetch_positions(&rig, 1, positions, count, UINT32_MAX);
+    assert_int_equal(answer.status, 0);
+    assert_int_equal(answer.next, positions[count - 1] + 1);
+    for (uint32_t i = 0; i < count; i++) {
+        if (positions[i] % step_there != 0)
+            continue;
+        assert_true(there < answer.count);
+        assert_int_equal(answer.entries[there].position, positions[i]);
+        assert_true(rig_is_right(answer.entries[there++].message, 1, positions[i]));
+    }
+    assert_int_equal(answer.count, there);
+    rig_free_answer(&answer);
+}
+
+static void fetch_of_positions_has_those_alone(void **state)
+{
+    (void)state;
+    put(1, 1000, 1000);
+    for (uint64_t position = 1; position <= 1000; position++)
+        if (position % 3 != 0)
+            rig_settle(&rig, 1, position, 1, 1000);
+    assert_true(rig_sync(&rig));
+    expect_positions(1, 300, 3, 3); /* none of them */
+    expect_positions(3, 300, 3, 3);
+    expect_positions(100, 400, 1, 3);
+    expect_positions(7, 140, 7, 3);
+    expect_positions(2000, 5, 1, 5000);
+}
+
+static void fetch_of_positions_has_enough_with_its_bytes(void **state)
+{
+    static const uint64_t positions[] = {2, 5, 9, 12, 20};
+    (void)state;
+    put(1, 20, 100);
+    struct store_answer answer = rig_fetch_positions(&rig, 1, positions, 5, 250);
+    assert_int_equal(answer.count, 3);
+    assert_int_equal(answer.entries[2].position, 9);
+    assert_in_range(answer.next, 10, 12);
+    rig_free_answer(&answer);
+    answer = rig_fetch_positions(&rig, 1, positions + 3, 2, 250);
+    assert_int_equal(answer.count, 2);
+    assert_int_equal(answer.next, 21);
+    rig_free_answer(&answer);
+    answer = rig_fetch_positions(&rig, 2, positions, 5, 250);
+    assert_int_equal(answer.count, 0);
+    assert_int_equal(answer.next, 21);
+    rig_free_answer(&answer);
+}
+
+static void paged_position_is_read_once(void **state)
+{
+    static const uint64_t positions[] = {3, 5};
+    (void)state;
+    for (uint64_t position = 1; position <= 8; position++)
+        rig_page(&rig, 1, position, 10);
+    assert_true(rig_sync(&rig));
+    struct store_answer answer = rig_fetch_positions(&rig, 1, positions, 2, 1000);
+    assert_int_equal(answer.count, 2);
+    assert_int_equal(answer.entries[0].message->lsn, 0);
+    rig_free_answer(&answer);
+    rig_expect(&rig, 1, 1, 100, "1 2 4 6 7 8");
+}
+
 static void deleted_queue_has_nothing(void **state)
 {
     (void)state;
@@ -431,6 +501,9 @@ int main(void)
         ON_DISK(messages_come_in_order_with_their_contents),
         ON_DISK(fetch_has_enough_with_its_bytes),
         ON_DISK(fetch_has_enough_with_some_thousand_messages),
+        ON_DISK(fetch_of_positions_has_those_alone),
+        ON_DISK(fetch_of_positions_has_enough_with_its_bytes),
+        ON_DISK(paged_position_is_read_once),
         ON_DISK(messages_come_from_several_segments),
         ON_DISK(large_bodies_come_whole),
         ON_DISK(settled_messages_do_not_come),
