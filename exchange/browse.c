@@ -138,6 +138,34 @@ static void see_front(struct look *look, const struct deque *deque)
     }
 }
 
+/* How many that came back are of levels before END. */
+static uint64_t returned_before(const struct queue *queue, uint32_t end)
+{
+    uint64_t count = 0;
+    if (!queue_has_priorities(queue))
+        return queue->returned.count;
+    for (uint32_t i = 0; i < queue->returned.count; i++)
+        count += position_level(queue->returned.entries[i].position) < end;
+    return count;
+}
+
+uint64_t queue_browsable(const struct queue *queue, uint64_t *bytes)
+{
+    uint64_t count = 0;
+    uint32_t level = queue->level;
+    const struct deque *deque;
+    *bytes = 0;
+    do {
+        deque = priority_deque_of(queue, level);
+        for (const struct deque_block *block = deque->front.head; block != NULL;
+             block = block->next) {
+            count += block->end - block->begin;
+            *bytes += block->bytes;
+        }
+    } while (deque->cold.count == 0 && priority_next(queue, &level));
+    return count + returned_before(queue, deque->cold.count == 0 ? POSITION_LEVELS : level + 1);
+}
+
 uint64_t queue_browse(const struct queue *queue, uint64_t offset, uint64_t count,
                       uint64_t bytes_max, struct browsed *entries)
 {

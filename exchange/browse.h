@@ -14,9 +14,13 @@ struct browsed {
     bool redelivered;        /* it was delivered before, or may have been */
 };
 
+/* How many of QUEUE's messages can be taken before one is that has to be fetched; BYTES: of memory,
+ * about, of those that never were delivered. */
+uint64_t queue_browsable(const struct queue *queue, uint64_t *bytes);
+
 /* Fills ENTRIES with the messages that follow the first OFFSET, at most COUNT and for about
  * BYTES_MAX of bodies, but for one at least; returns how many these are. It ends before a message
- * that has to be fetched first (paging_at_hand, paging_await). */
+ * that has to be fetched first (paging_await). */
 uint64_t queue_browse(const struct queue *queue, uint64_t offset, uint64_t count,
                       uint64_t bytes_max, struct browsed *entries);
 

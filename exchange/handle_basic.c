@@ -126,7 +126,7 @@ static void get_ok(struct channel *channel, const struct queue *queue,
 {
     uint64_t left = queue_depth(queue);
     struct message *message = entry->message;
-    if (delivery_limit_counts(queue, entry))
+    if (delivery_limit_counts(queue, entry) || queue->settings.is_quorum) /* 0 too, as RabbitMQ */
         message = delivery_limit_counted(entry);
     else
         message_ref(message);

@@ -129,32 +129,6 @@ bool paging_await(struct queue *queue, struct paging_wait *wait)
     return true;
 }
 
-/* How many that came back are of levels before END. */
-static uint64_t returned_before(const struct queue *queue, uint32_t end)
-{
-    uint64_t count = 0;
-    for (uint32_t i = 0; i < queue->returned.count; i++)
-        count += position_level(queue->returned.entries[i].position) < end;
-    return count;
-}
-
-uint64_t paging_at_hand(const struct queue *queue, uint64_t *bytes)
-{
-    uint64_t count = 0;
-    uint32_t level = queue->level;
-    const struct deque *deque;
-    *bytes = 0;
-    do {
-        deque = priority_deque_of(queue, level);
-        for (const struct deque_block *block = deque->front.head; block != NULL;
-             block = block->next) {
-            count += block->end - block->begin;
-            *bytes += block->bytes;
-        }
-    } while (deque->cold.count == 0 && priority_next(queue, &level));
-    return count + returned_before(queue, deque->cold.count == 0 ? POSITION_LEVELS : level + 1);
-}
-
 /* The position by which half of what came is taken. */
 static uint64_t middle(const struct store_answer *answer, uint64_t bytes)
 {

@@ -66,10 +66,6 @@ bool paging_await(struct queue *queue, struct paging_wait *wait)
 /* Calls done for all who wait. */
 void paging_end_waits(struct queue *queue);
 
-/* How many of QUEUE's messages can be taken before one is that has to be fetched; BYTES: of memory,
- * about, of those that never were delivered. */
-uint64_t paging_at_hand(const struct queue *queue, uint64_t *bytes);
-
 /* ENTRY was taken from a block that had been looked at: what the store was given of it is settled.
  */
 void paging_taken(struct queue *queue, const struct returned_entry *entry);

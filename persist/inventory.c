@@ -10,6 +10,7 @@
 
 #include "exchange/queue_settings.h"
 #include "persist/fact.h"
+#include "persist/inventory_levels.h"
 #include "persist/inventory_runs.h"
 #include "persist/inventory_topology.h"
 #include "server/base/cursor.h"
@@ -47,18 +48,6 @@ struct inventory_queue *inventory_add_queue(struct inventory *inventory, uint64_
     if (id > inventory->last_queue_id)
         inventory->last_queue_id = id;
     return queue;
-}
-
-struct inventory_level *inventory_level(struct inventory_queue *queue, uint32_t level)
-{
-    if (queue->max_priority == 0 || level > queue->max_priority)
-        return NULL;
-    if (queue->levels == NULL) {
-        queue->levels = mem_zalloc((queue->max_priority + 1u) * sizeof *queue->levels);
-        for (uint32_t i = 0; i <= queue->max_priority; i++)
-            queue->levels[i].next_position = position_of(i, 1);
-    }
-    return &queue->levels[level];
 }
 
 static void free_queue(struct inventory_queue *queue)
@@ -184,40 +173,6 @@ static void note_in_index(struct inventory *inventory, uint64_t lsn, uint64_t qu
         index_builder_add(&inventory->index, queue, position, lsn_offset(lsn));
 }
 
-/* One more message, at POSITION. */
-static void count(struct inventory_queue *queue, uint64_t position, uint64_t bytes)
-{
-    struct inventory_level *level = inventory_level(queue, position_level(position));
-    queue->live++;
-    queue->bytes += bytes;
-    if (level != NULL) {
-        level->live++;
-        level->bytes += bytes;
-    }
-}
-
-/* SETTLED fewer. BYTES may be too many, as those of paged messages are among them. */
-static void discount(uint64_t *live, uint64_t *bytes, uint64_t settled, uint64_t settled_bytes)
-{
-    *live -= settled;
-    *bytes = *live == 0 || settled_bytes > *bytes ? 0 : *bytes - settled_bytes;
-}
-
-/* Is POSITION one that QUEUE may give next? Then it is taken. */
-static bool take_position(struct inventory_queue *queue, uint64_t position)
-{
-    struct inventory_level *level = inventory_level(queue, position_level(position));
-    uint64_t next = level != NULL ? level->next_position : queue->next_position;
-    if (position < next || position_number(position) == POSITION_NUMBER_MAX ||
-        position_level(position) > queue->max_priority)
-        return false;
-    if (level != NULL)
-        level->next_position = position + 1;
-    if (position_number(position) >= queue->next_position)
-        queue->next_position = position_number(position) + 1;
-    return true;
-}
-
 static int message_stored(struct inventory *inventory, const struct fact *fact, uint64_t lsn)
 {
     struct inventory_segment *segment = inventory_add_segment(inventory, lsn_segment(lsn));
@@ -227,11 +182,11 @@ static int message_stored(struct inventory *inventory, const struct fact *fact, 
         struct inventory_queue *queue = inventory_find(inventory, id);
         if (queue == NULL || queue->declared.size == 0)
             continue;
-        if (!take_position(queue, position))
+        if (!levels_take_position(queue, position))
             return -EBADMSG;
         (void)runs_put(&queue->stored, queue, segment, position);
         queue->timed = fact->time_ms != 0 || (queue->timed && queue->live > 0);
-        count(queue, position, fact->body_bytes);
+        levels_count(queue, position, fact->body_bytes);
         note_in_index(inventory, lsn, id, position);
     }
     return 0;
@@ -294,18 +249,11 @@ static void settled(struct inventory *inventory, const struct fact *fact)
         return;
     uint64_t position = fact->position, most = POSITION_NUMBER_MAX - position_number(position);
     uint64_t end = position + (fact->span < most ? fact->span : most); /* they are of one level */
-    struct inventory_level *level = inventory_level(queue, position_level(position));
     uint64_t stored = runs_settle(&queue->stored, position, end);
     (void)runs_settle(&queue->paged, position, end);
-    if (stored > 0) { /* else the bytes are of what was paged, which is not counted */
-        discount(&queue->live, &queue->bytes, stored, fact->bytes);
-        if (level != NULL)
-            discount(&level->live, &level->bytes, stored, fact->bytes);
-    }
-    if (queue->next_position < position_number(end))
-        queue->next_position = position_number(end);
-    if (level != NULL && level->next_position < end)
-        level->next_position = end;
+    if (stored > 0) /* else the bytes are of what was paged, which is not counted */
+        levels_discount(queue, position, stored, fact->bytes);
+    levels_pass(queue, end);
 }
 
 static void requeued(struct inventory *inventory, const struct fact *fact)
@@ -328,28 +276,6 @@ static void stopped(struct inventory *inventory, const struct fact *fact)
     else
         queue->undelivered = fact->position;
     queue->stopped = inventory->changes;
-}
-
-bool inventory_left(const struct inventory *inventory, const struct inventory_queue *queue,
-                    uint32_t level, struct inventory_left *left)
-{
-    const struct inventory_level whole = {queue->next_position, queue->undelivered, queue->live,
-                                          queue->bytes};
-    const struct inventory_level *at = queue->levels == NULL ? &whole : &queue->levels[level];
-    struct inventory_place first;
-    if (!inventory_next(queue, position_of(level, 0), &first) ||
-        position_level(first.position) != level)
-        return false;
-    bool is_known = at->undelivered > 0 && queue->stopped == inventory->changes;
-    *left = (struct inventory_left){
-        .first = first.position,
-        .end = at->next_position,
-        .count = at->live,
-        .bytes = at->bytes,
-        .undelivered = is_known && at->undelivered < at->next_position ? at->undelivered
-                                                                       : at->next_position,
-    };
-    return true;
 }
 
 /* --- records ------------------------------------------------------------------------------ */

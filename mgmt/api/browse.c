@@ -55,14 +55,14 @@ static void write_messages(struct outcome *outcome)
 /* Is the work to be called again, when more of what is asked for is in memory? */
 static bool waits(struct api_request *request, struct browsing *browsing, struct queue *queue)
 {
-    uint64_t bytes, at_hand = paging_at_hand(queue, &bytes);
+    uint64_t bytes, at_hand = queue_browsable(queue, &bytes);
     return at_hand < browsing->offset + browsing->count && bytes < MESSAGES_BYTES_MAX &&
            browsing->waits++ < WAITS_MAX && api_await_messages(request, queue);
 }
 
 static void browse(struct outcome *outcome, struct browsing *browsing, const struct queue *queue)
 {
-    uint64_t bytes, at_hand = paging_at_hand(queue, &bytes), depth = queue_depth(queue);
+    uint64_t bytes, at_hand = queue_browsable(queue, &bytes), depth = queue_depth(queue);
     if (browsing->count > 0 && browsing->offset >= at_hand && browsing->offset < depth) {
         bool is_unreadable = queue->paging.state == PAGING_UNREADABLE;
         (void)operate_refuse(outcome, is_unreadable ? 500 : 400,

@@ -3,6 +3,7 @@
  * Publishing to exchanges and getting from queues.
  */
 #include "amqp/properties.h"
+#include "exchange/browse.h"
 #include "exchange/message.h"
 #include "exchange/queue.h"
 #include "exchange/vhost.h"
@@ -318,7 +319,7 @@ static void get_and_settle(struct outcome *outcome, struct got *got, struct slic
 /* Is the work to be called again, when more of what is asked for is in memory? */
 static bool waits(struct api_request *request, struct queue *queue, uint64_t count)
 {
-    uint64_t bytes, at_hand = paging_at_hand(queue, &bytes);
+    uint64_t bytes, at_hand = queue_browsable(queue, &bytes);
     return at_hand < count && bytes < MESSAGES_BYTES_MAX && api_await_messages(request, queue);
 }
 

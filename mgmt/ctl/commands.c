@@ -154,9 +154,10 @@ static const struct column queue_columns[] = {SAME("name"),
                                               {"pid", "node"},
                                               {0}};
 static const struct column exchange_columns[] = {
-    SAME("name"),        SAME("type"),     SAME("durable"),
-    SAME("auto_delete"), SAME("internal"), SAME("arguments"),
-    SAME("policy"),      SAME("vhost"),    {0}};
+    SAME("name"),      SAME("type"),   SAME("durable"), SAME("auto_delete"),      SAME("internal"),
+    SAME("arguments"), SAME("policy"), SAME("vhost"),   SAME("messages_delayed"), {0}};
+static const struct column delayed_columns[] = {
+    SAME("id"), SAME("due"), SAME("routing_key"), SAME("payload_bytes"), {0}};
 static const struct column binding_columns[] = {{"source_name", "source"},
                                                 {"source_kind", "=exchange"},
                                                 {"destination_name", "destination"},

@@ -42,6 +42,9 @@ commands=(
   'cancel_sync_queue:for rabbitmqctls sake'
   'purge_queue:remove the messages that wait in a queue'
   'list_exchanges:exchanges'
+  'list_delayed:messages that wait in an exchange (x-delay), up to 1000, the first by their time'
+  'cancel_delayed:drop one of them'
+  'purge_delayed:drop all of them'
   'list_bindings:bindings'
   'list_connections:clients connections'
   'list_channels:clients channels'
@@ -152,7 +155,10 @@ case $command in
   sync_queue) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
   cancel_sync_queue) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
   purge_queue) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
-  list_exchanges) choice=( name type durable auto_delete internal arguments policy vhost --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
+  list_exchanges) choice=( name type durable auto_delete internal arguments policy vhost messages_delayed --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
+  list_delayed) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
+  cancel_delayed) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
+  purge_delayed) choice=( --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
   list_bindings) choice=( source_name source_kind destination_name destination_kind routing_key arguments vhost --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
   list_connections) choice=( user peer_host peer_port state name pid port host ssl ssl_protocol ssl_key_exchange ssl_cipher ssl_hash peer_cert_subject peer_cert_issuer peer_cert_validity channels protocol auth_mechanism vhost timeout frame_max channel_max client_properties user_provided_name recv_oct recv_cnt send_oct send_cnt send_pend connected_at node --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;
   list_channels) choice=( pid user consumer_count messages_unacknowledged name connection number vhost transactional confirm messages_uncommitted acks_uncommitted messages_unconfirmed prefetch_count global_prefetch_count state node --node --uri --user --password --config --ca-file --vhost --format --formatter --timeout --quiet --silent --no-table-headers --longnames --help) ;;

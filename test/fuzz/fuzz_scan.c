@@ -9,6 +9,7 @@
 
 #include <errno.h>
 
+#include "exchange/delay.h"
 #include "exchange/queue.h"
 #include "exchange/vhost.h"
 #include "persist/record.h"
@@ -138,6 +139,9 @@ static uint64_t count_all_messages(const struct engine *engine, struct recovery 
         uint32_t at = 0;
         for (struct queue *queue; (queue = map_next(&vhost->queues, &at)) != NULL;)
             count += count_messages(queue, recovery);
+        at = 0;
+        for (struct exchange *exchange; (exchange = map_next(&vhost->exchanges, &at)) != NULL;)
+            count += delay_count(exchange);
     }
     return count;
 }

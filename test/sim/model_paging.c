@@ -117,17 +117,31 @@ bool paging_is_awaited(const struct model *model, int queue)
     return is;
 }
 
-void paging_refuse(struct model *model)
+/* Has the channel a consumer of QUEUE, or with an ID a delivery of that message from there? */
+static bool has_to_do_with(const struct m_channel *channel, int queue, uint32_t id)
+{
+    bool has = false;
+    for (int t = 0; t < TAGS && id == 0; t++)
+        has |= channel->consumers[t].alive && channel->consumers[t].queue == queue;
+    for (size_t i = 0; i < channel->unacked_count && id != 0; i++)
+        has |= channel->unacked[i].queue == queue && channel->unacked[i].entry.message.id == id;
+    return has;
+}
+
+bool paging_refuse(struct model *model, int queue, uint32_t id)
 {
     for (int s = 0; s < SESSIONS; s++) {
         struct m_session *session = &model->sessions[s];
         struct m_get get = session->get;
         struct place place = {model, s, get.channel, session, &session->channels[get.channel]};
-        if (!get.waits || queue_error(&place, get.queue) == 0)
+        if (!get.waits || queue_error(&place, get.queue) == 0 ||
+            !has_to_do_with(place.channel, queue, id))
             continue;
         session->get.waits = false;
         expect_get(&place, get.queue, get.no_ack);
+        return true;
     }
+    return false;
 }
 
 /* --- the end of a session -------------------------------------------------------------------- */

@@ -175,8 +175,9 @@ void paging_resolve(struct model *model, int session, uint16_t channel, enum met
  * has been taken. */
 void paging_take(struct model *model, int queue, uint32_t id);
 
-/* Those that wait for a message of a queue that is gone are refused. */
-void paging_refuse(struct model *model);
+/* Somebody who waits for a message of a queue that is gone is refused, which closes a channel that
+ * has a consumer of QUEUE, or with an ID a delivery of that message from there; false: nobody. */
+bool paging_refuse(struct model *model, int queue, uint32_t id);
 
 /* Does a basic.get of QUEUE wait? */
 bool paging_is_awaited(const struct model *model, int queue);

@@ -262,7 +262,7 @@ static void follow_return(struct model *model, const struct m_event *event)
     bool is_known = take_coming(model, event, &entry);
     if (!is_known) {
         settle_commit(model);
-        paging_refuse(model);
+        (void)paging_refuse(model, event->queue, event->id);
         is_known = take_coming(model, event, &entry);
     }
     if (!is_known)
@@ -361,8 +361,8 @@ static void follow_deletion(struct model *model, const struct m_event *event)
 {
     struct m_queue *queue = &model->queues[event->queue];
     int expires = queue->settings.of[SETTING_EXPIRES];
-    if (!queue->is_dying)
-        paging_refuse(model);
+    while (!queue->is_dying && paging_refuse(model, event->queue, 0))
+        ;
     if (queue->is_dying)
         return;
     if (model->canary == CANARY_EXPIRES && expires != NONE)

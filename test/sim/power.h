@@ -11,7 +11,7 @@
  *   power_ops.c    random operations, and what the client sees of them
  *   power_define.c those on users, vhosts, permissions and policies
  *   power_rest.c   what must be in the end
- *   power_shape.c  what queues and exchanges of a run are like
+ *   power_shape.c  what queues and exchanges of a run are like, and messages
  *   power_ledger.c what should be found
  */
 #ifndef STOATMQ_TEST_SIM_POWER_H
@@ -116,6 +116,9 @@ void power_put_policy(struct power *power, struct buf *definition);
 /* The type that EXCHANGE is declared with; ARGUMENTS gets what else there is. */
 const char *power_exchange_type(const struct power *power, uint32_t exchange,
                                 struct buf *arguments);
+
+/* Another message, with some of what concerns queues; one reference. */
+struct message *power_new_message(struct power *power, const char *exchange, const char *key);
 
 /* A key to bind with to exchange NAME. */
 const char *power_binding_key(struct power *power, const char *name);

@@ -5,8 +5,6 @@
  */
 #include "test/sim/power.h"
 
-#include <stdio.h>
-
 #include "amqp/table.h"
 #include "exchange/engine.h"
 #include "exchange/move.h"
@@ -206,65 +204,15 @@ static void pause_or_move(struct power *power)
 
 /* --- publishing ------------------------------------------------------------------------------- */
 
-static uint32_t some_size(struct power *power)
-{
-    uint32_t choice = below(power, 100);
-    if (choice < 75)
-        return below(power, 200);
-    if (choice < 95)
-        return below(power, 6000);
-    return below(power, power->large ? 6 * RECORD_PAYLOAD_MAX : RECORD_PAYLOAD_MAX);
-}
-
-static struct message *new_message(struct power *power, const char *exchange, const char *key)
-{
-    struct buf encoded = {0}, headers = {0};
-    struct properties properties = {0};
-    if (below(power, 3) == 0) {
-        table_put_int(&headers, "x-delay", below(power, 8) == 0 ? 15000 : below(power, 60));
-        properties.flags |= PROPERTY_HEADERS;
-        properties.headers = buf_slice(&headers);
-    }
-    if (below(power, 3) == 0) {
-        properties.flags |= PROPERTY_MESSAGE_ID;
-        properties.message_id = S("an id");
-    }
-    if (below(power, 2) == 0) {
-        properties.flags |= PROPERTY_PRIORITY;
-        properties.priority = (uint8_t)below(power, 7);
-    }
-    char expiration[16];
-    if (below(power, 4) == 0) {
-        (void)snprintf(expiration, sizeof expiration, "%u", below(power, 100) + 1);
-        properties.flags |= PROPERTY_EXPIRATION;
-        properties.expiration = S(expiration);
-    }
-    uint32_t size = some_size(power);
-    uint64_t text = ++power->bodies;
-    properties_encode(&properties, &encoded);
-    struct message *message = message_new(S(exchange), S(key), buf_slice(&encoded), size, size);
-    CHECK(message != NULL);
-    buf_fini(&encoded);
-    for (uint32_t i = 0; i < size; i += 8) {
-        uint64_t word = harness_random(&text);
-        memcpy(message_body(message) + i, &word, size - i < 8 ? size - i : 8);
-    }
-    message_seal(message);
-    message->flags = below(power, 5) == 0 ? 0 : MESSAGE_PERSISTENT;
-    message->flags |= message_wants_inspection(&properties) ? MESSAGE_INSPECT : 0;
-    buf_fini(&headers);
-    return message;
-}
-
 static void publish_on(struct power *power, uint16_t channel)
 {
     const char *exchange = some_exchange(power), *queue = some_queue(power);
     bool to_queue = exchange == NULL || below(power, 2) == 0;
     if (to_queue && queue == NULL)
         return;
-    struct message *message = to_queue
-                                  ? new_message(power, "", queue)
-                                  : new_message(power, exchange, keys[below(power, KEY_COUNT)]);
+    struct message *message = to_queue ? power_new_message(power, "", queue)
+                                       : power_new_message(power, exchange,
+                                                           keys[below(power, KEY_COUNT)]);
     engine_apply(power->harness.engine, &(struct command){.kind = COMMAND_PUBLISH,
                                                           .channel = channel,
                                                           .session = power->client->session,

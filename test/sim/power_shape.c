@@ -3,6 +3,8 @@
  * Design notes. A queue of a name has the same arguments in all lives of a run: declared again it
  * must be the same. So they follow from the run's shape and the queue's number.
  */
+#include <stdio.h>
+
 #include "amqp/table.h"
 #include "test/sim/power.h"
 
@@ -95,4 +97,61 @@ const char *power_binding_key(struct power *power, const char *name)
     bool has_weights = strcmp(routing_type(&random), "x-consistent-hash") == 0;
     uint32_t choice = harness_below(&power->random, 3);
     return has_weights ? weights[choice] : keys[choice];
+}
+
+/* --- messages -------------------------------------------------------------------------------- */
+
+static uint32_t below(struct power *power, uint32_t limit)
+{
+    return harness_below(&power->random, limit);
+}
+
+static uint32_t some_size(struct power *power)
+{
+    uint32_t choice = below(power, 100);
+    if (choice < 75)
+        return below(power, 200);
+    if (choice < 95)
+        return below(power, 6000);
+    return below(power, power->large ? 6 * RECORD_PAYLOAD_MAX : RECORD_PAYLOAD_MAX);
+}
+
+struct message *power_new_message(struct power *power, const char *exchange, const char *key)
+{
+    struct buf encoded = {0}, headers = {0};
+    struct properties properties = {0};
+    if (below(power, 3) == 0) {
+        table_put_int(&headers, "x-delay", below(power, 8) == 0 ? 15000 : below(power, 60));
+        properties.flags |= PROPERTY_HEADERS;
+        properties.headers = buf_slice(&headers);
+    }
+    if (below(power, 3) == 0) {
+        properties.flags |= PROPERTY_MESSAGE_ID;
+        properties.message_id = S("an id");
+    }
+    if (below(power, 2) == 0) {
+        properties.flags |= PROPERTY_PRIORITY;
+        properties.priority = (uint8_t)below(power, 7);
+    }
+    char expiration[16];
+    if (below(power, 4) == 0) {
+        (void)snprintf(expiration, sizeof expiration, "%u", below(power, 100) + 1);
+        properties.flags |= PROPERTY_EXPIRATION;
+        properties.expiration = S(expiration);
+    }
+    uint32_t size = some_size(power);
+    uint64_t text = ++power->bodies;
+    properties_encode(&properties, &encoded);
+    struct message *message = message_new(S(exchange), S(key), buf_slice(&encoded), size, size);
+    CHECK(message != NULL);
+    buf_fini(&encoded);
+    for (uint32_t i = 0; i < size; i += 8) {
+        uint64_t word = harness_random(&text);
+        memcpy(message_body(message) + i, &word, size - i < 8 ? size - i : 8);
+    }
+    message_seal(message);
+    message->flags = below(power, 5) == 0 ? 0 : MESSAGE_PERSISTENT;
+    message->flags |= message_wants_inspection(&properties) ? MESSAGE_INSPECT : 0;
+    buf_fini(&headers);
+    return message;
 }

@@ -88,6 +88,29 @@ class Objects(DashboardTest):
         self.confirm("made-user", "Delete")
         self.assertFalse(is_there("users", "made-user"))
 
+    def test_messages_that_wait_are_seen_and_cancelled_where_the_broker_can(self):
+        if "/api/exchanges/{vhost}/{name}/delayed" not in paths_of_the_api():
+            self.enter("exchanges", "/", "amq.fanout")
+            expect(self.page.get_by_role("link", name="Publish")).to_be_visible()
+            expect(self.page.get_by_role("link", name="Delayed")).to_have_count(0)
+            return
+        must("PUT", "exchanges", "/", "later",
+             body={"type": "x-delayed-message", "arguments": {"x-delayed-type": "fanout"}})
+        for key, delay in ("second", 7200000), ("first", 3600000), ("third", 9000000):
+            must("POST", "exchanges", "/", "later", "publish",
+                 body={"properties": {"headers": {"x-delay": delay}}, "routing_key": key,
+                       "payload": "x", "payload_encoding": "string"})
+        self.enter("exchanges", "/", "later", tab="delayed")
+        expect(self.page.locator("tbody tr")).to_have_count(3)
+        expect(self.page.locator("tbody tr").first).to_contain_text("first")
+        self.row("second").get_by_role("button", name="Cancel this message").click()
+        self.confirm("second", "Cancel message")
+        expect(self.page.locator("tbody tr")).to_have_count(2)
+        self.page.get_by_role("button", name="Cancel all").click()
+        self.confirm("later", "Cancel all")
+        expect(self.page.get_by_text("Nothing waits")).to_be_visible()
+        must("DELETE", "exchanges", "/", "later")
+
     def test_exchange_queue_and_binding_are_made_and_deleted(self):
         self.enter("exchanges")
         self.make("New exchange", "Create exchange", Name="made-exchange", Type="topic")

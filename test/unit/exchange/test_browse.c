@@ -95,7 +95,7 @@ static void it_ends_before_what_is_not_in_memory(void **state)
     fill(f);
     uint64_t cold = f->d->ready.cold.count;
     struct browsed *entries = look(f->d, 0, MANY, &seen);
-    assert_int_equal(seen, paging_at_hand(f->d, &bytes));
+    assert_int_equal(seen, queue_browsable(f->d, &bytes));
     assert_true(seen > 0 && seen < MANY);
     for (uint32_t i = 0; i < seen; i++)
         expect_browsed(&entries[i], body_of(i + 1), false, MANY - i - 1);

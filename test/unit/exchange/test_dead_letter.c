@@ -39,6 +39,38 @@ static void dead_letter_and_removal_are_one_in_the_log(void **state)
     assert_string_equal(f->harness.store.facts[2].targets[0].queue, "d");
 }
 
+/* The consumer with the higher priority has a message unsettled until then. */
+static void dead_letter_of_a_commit_goes_to_a_consumer_whose_credit_that_gives_back(void **state)
+{
+    struct fixture *f = *state;
+    struct buf arguments = {0};
+    (void)declare_with(f->client, "q", DECLARE_DURABLE, "{" TO("d") "}");
+    client_channel(f->other, 2);
+    client_send(f->other, 2, &(struct method){.id = METHOD_TX_SELECT});
+    (void)expect_method(f->other, 2, METHOD_TX_SELECT_OK);
+    client_qos(f->other, 2, 1, false);
+    client_consume(f->other, 2, "d", "first", false);
+    table_put_int(&arguments, "x-priority", -1);
+    client_send(f->other, 1,
+                &(struct method){.id = METHOD_BASIC_CONSUME,
+                                 .basic_consume = {.queue = S("d"),
+                                                   .consumer_tag = S("second"),
+                                                   .nowait = true,
+                                                   .arguments = buf_slice(&arguments)}});
+    buf_fini(&arguments);
+    publish(f, "", "d", 1, 1, 0);
+    uint64_t held = expect_delivery(f->other, 2, "first", body_of(1), false)->delivery_tag;
+    publish(f, "", "q", 2, 2, 0);
+    publish(f, "", "d", 3, 3, 0);
+    (void)expect_delivery(f->other, 1, "second", body_of(3), false);
+    client_get(f->other, 2, "q", false);
+    const struct method *got = expect_method(f->other, 2, METHOD_BASIC_GET_OK);
+    client_nack(f->other, 2, got->basic_get_ok.delivery_tag, false, false);
+    client_ack(f->other, 2, held, false);
+    client_send(f->other, 2, &(struct method){.id = METHOD_TX_COMMIT});
+    (void)expect_delivery(f->other, 2, "first", body_of(2), false);
+}
+
 static void dead_letter_into_a_queue_that_does_not_last_leaves_the_log(void **state)
 {
     static const enum store_record_kind expected[] = {STORE_TX_BEGIN, STORE_SETTLE,
@@ -142,6 +174,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(dead_letter_and_removal_are_one_in_the_log),
+        TEST(dead_letter_of_a_commit_goes_to_a_consumer_whose_credit_that_gives_back),
         TEST(dead_letter_into_a_queue_that_does_not_last_leaves_the_log),
         TEST(transient_dead_letter_is_not_in_the_log),
         TEST(rejections_of_a_transaction_are_in_it_with_their_dead_letters),

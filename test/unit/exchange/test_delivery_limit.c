@@ -119,6 +119,27 @@ static void the_publishers_headers_stay_but_for_a_count_of_its_own(void **state)
     }
 }
 
+/* As RabbitMQ 3.10 does; the publisher's own count goes then. */
+static void a_get_from_a_quorum_queue_says_0_the_first_time(void **state)
+{
+    struct fixture *f = *state;
+    struct buf headers = {0};
+    declare(f, "{'x-queue-type':'quorum'}");
+    publish(f);
+    table_put_int(&headers, "x-delivery-count", 77);
+    client_publish_with(
+        f->client, 1, "", "q", "m", 0,
+        &(struct properties){.flags = PROPERTY_HEADERS, .headers = buf_slice(&headers)});
+    buf_fini(&headers);
+    for (int i = 0; i < 2; i++) {
+        client_get(f->client, 1, "q", true);
+        const struct seen *seen = client_next(f->client);
+        assert_non_null(seen);
+        assert_body(seen, "m");
+        assert_int_equal(header(seen->message, "x-delivery-count"), 0);
+    }
+}
+
 static void a_closed_channel_counts_as_a_delivery_without_success(void **state)
 {
     struct fixture *f = *state;
@@ -145,6 +166,7 @@ int main(void)
         TEST(a_negative_limit_is_none_and_quorum_queues_count_all_the_same),
         TEST(a_classic_queue_without_a_limit_does_not_count),
         TEST(the_publishers_headers_stay_but_for_a_count_of_its_own),
+        TEST(a_get_from_a_quorum_queue_says_0_the_first_time),
         TEST(a_closed_channel_counts_as_a_delivery_without_success),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

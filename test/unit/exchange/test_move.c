@@ -2,6 +2,7 @@
  *
  * Messages that are moved from one queue to another.
  */
+#include "exchange/browse.h"
 #include "exchange/move.h"
 
 #include <errno.h>
@@ -193,10 +194,10 @@ static void who_waits_for_what_cannot_be_read_does_not_wait_for_long(void **stat
     struct wait wait = {{.done = on_done}, 0};
     uint64_t bytes;
     fill(f);
-    uint64_t at_hand = paging_at_hand(f->d, &bytes);
+    uint64_t at_hand = queue_browsable(f->d, &bytes);
     assert_true(at_hand > 0 && bytes > 0);
     assert_int_equal(get_front(f), at_hand);
-    assert_int_equal(paging_at_hand(f->d, &bytes), 0);
+    assert_int_equal(queue_browsable(f->d, &bytes), 0);
     f->shelf.failure = -EIO;
     log_set_level(LOG_ERROR + 1);
     assert_true(paging_await(f->d, &wait.wait));

@@ -83,6 +83,11 @@ export const QUEUE_ARGUMENTS = [
 
 export const EXCHANGE_ARGUMENTS = [
   {
+    key: 'x-delayed-type',
+    label: 'Delayed type',
+    hint: 'Of x-delayed-message: the type by which messages are routed when their delay is over.',
+  },
+  {
     key: 'alternate-exchange',
     label: 'Alternate exchange',
     hint: 'Where messages go that no binding matches.',
@@ -178,6 +183,13 @@ export const POLICY_KEYS = [
     label: 'Alternate exchange',
     to: ['all', 'exchanges'],
     hint: 'Where messages go that no binding matches.',
+  },
+  {
+    key: 'delayed-message',
+    label: 'Delayed messages',
+    type: 'boolean',
+    to: ['all', 'exchanges'],
+    hint: 'Messages with x-delay wait in the exchange for so many milliseconds.',
   },
   {
     key: 'ha-mode',

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One exchange: its rates, what is bound to it and what it is bound to, publish, delete.
+// One exchange: its rates, what is bound to it and what it is bound to, what waits in it, publish,
+// delete.
 import { get, path, remove } from '../api.js';
 import { chart } from '../chart.js';
 import { confirm } from '../dialog.js';
@@ -23,6 +24,7 @@ import {
 } from '../parts.js';
 import { keep, setting } from '../theme.js';
 import { BindingEditor, bindingsCard } from './bindings.js';
+import { Delayed } from './delayed.js';
 import { typeBadge } from './exchanges.js';
 import { Publisher } from './publish.js';
 
@@ -39,6 +41,8 @@ export function exchangePage(app, vhost, name) {
   let exchange = null;
   let outgoing = [];
   let incoming = [];
+  const delayed = new Delayed(app, vhost, name);
+  const delays = () => exchange.messages_delayed !== undefined;
   const publisher = new Publisher(app, { vhost, exchange: exchangePart(name) });
   const editor = nameless ? null : new BindingEditor(app, { vhost, from: name });
 
@@ -52,6 +56,9 @@ export function exchangePage(app, vhost, name) {
       get(path`exchanges/${vhost}/${exchangePart(name)}/bindings/source`, {}, signal),
       get(path`exchanges/${vhost}/${exchangePart(name)}/bindings/destination`, {}, signal),
     ]);
+    if (delays() && tab() === 'delayed') {
+      await delayed.poll(signal);
+    }
     history.take(
       Object.fromEntries(SERIES.map(({ key }) => [key, counter(exchange.message_stats, key)])),
       range(),
@@ -108,6 +115,7 @@ export function exchangePage(app, vhost, name) {
           ['Policy', exchange.policy],
           ['Messages in', number(exchange.message_stats?.publish_in)],
           ['Messages out', number(exchange.message_stats?.publish_out)],
+          ['Messages that wait', delays() ? number(exchange.messages_delayed) : undefined],
           ['Made by', exchange.user_who_performed_action],
         ]),
       ),
@@ -141,6 +149,7 @@ export function exchangePage(app, vhost, name) {
             ],
       ),
     publish: () => publisher.view(),
+    delayed: () => (delays() ? delayed.view(exchange.messages_delayed) : overview()),
   };
 
   return {
@@ -171,6 +180,9 @@ export function exchangePage(app, vhost, name) {
             count: nameless ? undefined : number(outgoing.length + incoming.length),
           },
           { id: 'publish', label: 'Publish' },
+          ...(delays()
+            ? [{ id: 'delayed', label: 'Delayed', count: number(exchange.messages_delayed) }]
+            : []),
         ],
         tab(),
         (id) => `${href('exchanges', vhost, name)}?tab=${id}`,
