@@ -30,9 +30,8 @@ static void see(struct look *look, const struct returned_entry *entry)
     look->seen++;
     if (look->seen <= look->skip)
         return;
-    message_ref(entry->message);
     look->entries[look->filled++] = (struct browsed){
-        .message = entry->message,
+        .message = message_for_receiver(entry->message),
         .left = queue_depth(look->queue) - look->seen,
         .redelivered = queue_is_redelivery(look->queue, entry),
     };

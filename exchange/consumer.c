@@ -184,6 +184,10 @@ void consumer_deliver(struct consumer *consumer, const struct returned_entry *en
         struct message *counted = delivery_limit_counted(entry);
         emit(consumer, counted, tag, redelivered);
         message_unref(counted);
+    } else if (__builtin_expect((entry->message->flags & MESSAGE_BCC) != 0, 0)) {
+        struct message *shown = message_for_receiver(entry->message);
+        emit(consumer, shown, tag, redelivered);
+        message_unref(shown);
     } else {
         emit(consumer, entry->message, tag, redelivered);
     }

@@ -27,6 +27,7 @@
 
 #define DEATHS SLICE_LITERAL("x-death")
 #define CC     SLICE_LITERAL("CC")
+#define BCC    SLICE_LITERAL("BCC")
 
 struct dead_letter {
     struct queue *queue;     /* a reference */
@@ -212,7 +213,8 @@ static void put_summary(struct buf *out, const struct dead_letter *letter,
     table_put_longstr(out, keys->reason, slice_from_string(reasons[letter->reason]));
 }
 
-/* The headers of the dead letter. A routing key of the queue's puts an end to those in CC. */
+/* The headers of the dead letter. A routing key of the queue's puts an end to those in CC
+ * and BCC. */
 static void put_headers(struct buf *out, const struct dead_letter *letter,
                         const struct properties *properties)
 {
@@ -224,7 +226,8 @@ static void put_headers(struct buf *out, const struct dead_letter *letter,
         bool goes = slice_equal(key, DEATHS) ||
                     slice_starts_with(key, SLICE_LITERAL("x-last-death-")) ||
                     (!died_before && slice_starts_with(key, SLICE_LITERAL("x-first-death-"))) ||
-                    (letter->queue->settings.has_dead_letter_key && slice_equal(key, CC));
+                    (letter->queue->settings.has_dead_letter_key &&
+                     (slice_equal(key, CC) || slice_equal(key, BCC)));
         if (!goes)
             table_put(out, key, &value);
     }
@@ -261,7 +264,7 @@ static struct message *make(const struct dead_letter *letter, struct properties 
     if (message->body_bytes > 0)
         memcpy(message_body(copy), message_body(message), message->body_bytes);
     message_seal(copy);
-    copy->flags = message->flags & MESSAGE_PERSISTENT;
+    copy->flags = message->flags & (MESSAGE_PERSISTENT | MESSAGE_BCC);
     return copy;
 }
 

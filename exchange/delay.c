@@ -14,7 +14,6 @@
 #include "server/base/mem.h"
 
 #define X_DELAY SLICE_LITERAL("x-delay")
-#define BCC     SLICE_LITERAL("BCC")
 
 #define DIGITS_MAX 18 /* of a delay that is text */
 
@@ -258,14 +257,8 @@ static void route(struct exchange *exchange, struct message *copy, struct slice 
 {
     struct vhost *vhost = exchange->vhost;
     struct route_set *set = &vhost->scratch_keys;
-    struct table_value value;
     publish_collect(exchange, copy,
                     &(struct properties){.flags = PROPERTY_HEADERS, .headers = headers}, set);
-    if (table_find(headers, BCC, &value)) {
-        struct message *without = publish_without_bcc(copy);
-        message_unref(copy);
-        copy = without;
-    }
     if (vhost->rejecting > 0)
         set->count = queue_limit_keep_willing(set->queues, set->count, copy);
     if (set->count > 0) {

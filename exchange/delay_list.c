@@ -24,9 +24,8 @@ static bool see(void *context, const void *entry)
     if (look->far != NULL && due_before(look->far, &near->due))
         return false;
     if (look->entries != NULL) {
-        message_ref(near->message);
         look->entries[look->count] = (struct delayed){near->due.position, near->due.ms,
-                                                      near->message};
+                                                      message_for_receiver(near->message)};
     }
     look->count++;
     look->bytes_left -= body_bytes < look->bytes_left ? body_bytes : look->bytes_left;

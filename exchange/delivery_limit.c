@@ -19,18 +19,18 @@ static void put_headers(struct buf *out, struct slice headers, uint32_t count)
 
 struct message *delivery_limit_counted(const struct returned_entry *entry)
 {
+    struct message *message = message_for_receiver(entry->message), *counted = NULL;
     struct properties properties;
-    struct message *counted = NULL;
-    if (properties_decode(message_properties(entry->message), &properties) == METHOD_OK) {
+    if (properties_decode(message_properties(message), &properties) == METHOD_OK) {
         struct buf headers = {0};
         put_headers(&headers, properties.headers, entry->delivery_count);
         properties.headers = buf_slice(&headers);
         properties.flags |= PROPERTY_HEADERS;
-        counted = message_with_properties(entry->message, &properties);
+        counted = message_with_properties(message, &properties);
         buf_fini(&headers);
     }
-    if (counted != NULL)
-        return counted;
-    message_ref(entry->message);
-    return entry->message;
+    if (counted == NULL)
+        return message;
+    message_unref(message);
+    return counted;
 }

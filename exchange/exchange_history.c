@@ -133,8 +133,10 @@ static void replay(const struct binding *binding, struct message *message)
         count = set.count;
     }
     count = queue_limit_keep_willing(queues, count, message);
-    for (uint32_t i = 0; i < count; i++)
-        publish_into(queues[i], publish_without_bcc(message));
+    for (uint32_t i = 0; i < count; i++) {
+        message_ref(message);
+        publish_into(queues[i], message);
+    }
     route_set_fini(&set);
 }
 

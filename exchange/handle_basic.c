@@ -15,7 +15,7 @@ int handle_basic_qos(struct channel *channel, const struct method *method,
     if (qos->prefetch_size != 0)
         return reply_error(error, REPLY_NOT_IMPLEMENTED, "prefetch_size!=0 (%u)",
                            qos->prefetch_size);
-    if (qos->global)
+    if (qos->global || channel->session->shares_prefetch)
         channel->prefetch_global = qos->prefetch_count;
     else
         channel->prefetch = qos->prefetch_count;
@@ -129,7 +129,7 @@ static void get_ok(struct channel *channel, const struct queue *queue,
     if (delivery_limit_counts(queue, entry) || queue->settings.is_quorum) /* 0 too, as RabbitMQ */
         message = delivery_limit_counted(entry);
     else
-        message_ref(message);
+        message = message_for_receiver(message);
     struct method method = {
         .id = METHOD_BASIC_GET_OK,
         .basic_get_ok = {.delivery_tag = channel->last_tag,

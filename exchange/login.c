@@ -136,6 +136,15 @@ static uint32_t refuse(struct session *session, const struct command_login *logi
     return late_ms;
 }
 
+/* A text among the client's properties, or nothing. */
+static struct slice client_property(const struct session *session, struct slice name)
+{
+    struct table_value value;
+    return table_find(session->client_properties, name, &value) && value.type == TABLE_LONGSTR
+               ? value.bytes
+               : SLICE_EMPTY;
+}
+
 void login_apply(struct session *session, const struct command_login *login)
 {
     struct engine *engine = session->engine;
@@ -161,21 +170,14 @@ void login_apply(struct session *session, const struct command_login *login)
             session->tls = slice_dup(login->tls);
         session->wants_cancel_notify = session_client_can(login->client_properties,
                                                           SLICE_LITERAL("consumer_cancel_notify"));
+        session->shares_prefetch = slice_equal(client_property(session, SLICE_LITERAL("product")),
+                                               SLICE_LITERAL("py-amqp"));
         engine->counters.sessions_opened++;
     }
     session_emit(session, &effect);
 }
 
 /* --- the vhost ------------------------------------------------------------------------------- */
-
-/* A text among the client's properties, or nothing. */
-static struct slice client_property(const struct session *session, struct slice name)
-{
-    struct table_value value;
-    return table_find(session->client_properties, name, &value) && value.type == TABLE_LONGSTR
-               ? value.bytes
-               : SLICE_EMPTY;
-}
 
 int login_open_vhost(struct session *session, struct slice name, struct reply_error *error)
 {

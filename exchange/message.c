@@ -122,7 +122,37 @@ struct message *message_with_properties(struct message *message,
         return NULL;
     memcpy(message_body(copy), message_body(message), message->body_bytes);
     message_seal(copy);
-    copy->flags = message->flags & (MESSAGE_PERSISTENT | MESSAGE_INSPECT);
+    copy->flags = message->flags & (MESSAGE_PERSISTENT | MESSAGE_INSPECT | MESSAGE_BCC);
+    return copy;
+}
+
+/* HEADERS without BCC, as a new table. */
+static void put_without_bcc(struct buf *out, struct slice headers)
+{
+    struct cursor cursor = cursor_of(headers);
+    struct table_value value;
+    for (struct slice key; table_next(&cursor, &key, &value);)
+        if (!slice_equal(key, SLICE_LITERAL("BCC")))
+            table_put(out, key, &value);
+}
+
+struct message *message_for_receiver(struct message *message)
+{
+    struct properties properties;
+    struct message *copy = NULL;
+    if (message->flags & MESSAGE_BCC &&
+        properties_decode(message_properties(message), &properties) == METHOD_OK) {
+        struct buf headers = {0};
+        put_without_bcc(&headers, properties.headers);
+        properties.headers = buf_slice(&headers);
+        copy = message_with_properties(message, &properties);
+        buf_fini(&headers);
+    }
+    if (copy == NULL) {
+        message_ref(message);
+        return message;
+    }
+    copy->flags &= (uint8_t)~MESSAGE_BCC;
     return copy;
 }
 

@@ -21,6 +21,8 @@ enum message_flag {
     MESSAGE_PERSISTENT = 1 << 0, /* delivery-mode 2 */
     MESSAGE_INSPECT = 1 << 1,    /* its properties hold something that publishing must look at */
     MESSAGE_TIMED = 1 << 2,      /* behind the image is when it was put into queues */
+    MESSAGE_BCC = 1 << 3,        /* receivers must not see its header BCC, which is kept for the
+                                    case that it is routed again */
 };
 
 /* The struct, the allocator's rounding, a place in a deque: about. */
@@ -147,6 +149,10 @@ static inline uint8_t *message_body(struct message *message)
 {
     return message->image + message_body_at(message);
 }
+
+/* MESSAGE as those who receive it are to see it, with one more reference: a copy when it has
+ * MESSAGE_BCC, unless memory is exhausted. */
+struct message *message_for_receiver(struct message *message);
 
 /* Do PROPERTIES hold something that publishing must look at (MESSAGE_INSPECT)? */
 bool message_wants_inspection(const struct properties *properties);

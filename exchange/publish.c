@@ -197,64 +197,20 @@ static int check(struct channel *channel, const struct command_publish *command,
 
 /* --- what queues are given ------------------------------------------------------------------- */
 
-/* HEADERS without BCC, as a new table. */
-static void put_without_bcc(struct buf *out, struct slice headers)
-{
-    struct cursor cursor = cursor_of(headers);
-    struct slice key;
-    struct table_value value;
-    while (table_next(&cursor, &key, &value))
-        if (!slice_equal(key, BCC))
-            table_put(out, key, &value);
-}
-
-struct message *publish_without_bcc(struct message *message)
-{
-    struct properties properties;
-    struct table_value value;
-    struct buf headers = {0};
-    struct message *copy = NULL;
-    if ((message->flags & MESSAGE_INSPECT) != 0 &&
-        properties_decode(message_properties(message), &properties) == METHOD_OK &&
-        table_find(properties.headers, BCC, &value)) {
-        put_without_bcc(&headers, properties.headers);
-        properties.headers = buf_slice(&headers);
-        copy = message_with_properties(message, &properties);
-        buf_fini(&headers);
-    }
-    if (copy != NULL)
-        return copy;
-    message_ref(message);
-    return message;
-}
-
-static bool has_bcc_header(const struct properties *properties)
-{
-    struct table_value value;
-    return table_find(properties->headers, BCC, &value);
-}
-
-/* The message as its receivers are to see it: without BCC, unless it is to be routed once more,
- * with the address that a direct reply goes to. Takes MESSAGE and returns it, or a copy; MESSAGE
- * itself when memory is exhausted. */
+/* The message with the address that a direct reply goes to. Takes MESSAGE and returns it, or a
+ * copy; MESSAGE itself when memory is exhausted. */
 static struct message *rewrite(struct channel *channel, struct message *message,
-                               struct properties *properties, bool keeps_bcc)
+                               struct properties *properties)
 {
-    bool has_bcc = !keeps_bcc && has_bcc_header(properties);
-    bool is_request = reply_to_is_pseudo_queue(properties->reply_to);
-    if (!has_bcc && !is_request)
+    struct table_value value;
+    if (table_find(properties->headers, BCC, &value))
+        message->flags |= MESSAGE_BCC;
+    if (!reply_to_is_pseudo_queue(properties->reply_to))
         return message;
-    struct buf headers = {0}, address = {0};
-    if (has_bcc) {
-        put_without_bcc(&headers, properties->headers);
-        properties->headers = buf_slice(&headers);
-    }
-    if (is_request) {
-        reply_to_put_address(channel, &address);
-        properties->reply_to = buf_slice(&address);
-    }
+    struct buf address = {0};
+    reply_to_put_address(channel, &address);
+    properties->reply_to = buf_slice(&address);
     struct message *copy = message_with_properties(message, properties);
-    buf_fini(&headers);
     buf_fini(&address);
     if (copy == NULL)
         return message;
@@ -271,10 +227,12 @@ static void return_unroutable(struct channel *channel, struct message *message)
                          .exchange = message_exchange(message),
                          .routing_key = message_routing_key(message)},
     };
+    struct message *shown = message_for_receiver(message);
     session_emit(channel->session, &(struct effect){.kind = EFFECT_CONTENT,
                                                     .channel = channel->number,
                                                     .method = &method,
-                                                    .message = message});
+                                                    .message = shown});
+    message_unref(shown);
 }
 
 /* One record for all durable queues among QUEUES; sets the message's LSN. */
@@ -392,36 +350,6 @@ static uint64_t hand_out(struct channel *channel, struct message *message,
     return put(engine, message, queues, count);
 }
 
-/* Puts those of SET in which messages wait to be routed later in front of the others; how many. */
-static uint32_t put_delays_first(struct route_set *set)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < set->count; i++)
-        if (set->queues[i]->delay != NULL) {
-            struct queue *queue = set->queues[i];
-            set->queues[i] = set->queues[count];
-            set->queues[count++] = queue;
-        }
-    return count;
-}
-
-/* What waits keeps its BCC until it is routed; those who get it now must not see that. */
-static uint64_t hand_out_apart(struct channel *channel, const struct command_publish *command,
-                               struct properties *properties, const struct route_set *set,
-                               uint32_t delay_count)
-{
-    struct engine *engine = channel->session->engine;
-    struct message *later = command->message, *now = command->message;
-    struct properties of_later = *properties;
-    message_ref(now);
-    later = rewrite(channel, later, &of_later, true);
-    now = rewrite(channel, now, properties, false);
-    engine_begin_together(engine);
-    (void)hand_out(channel, later, set->queues, delay_count, false);
-    (void)hand_out(channel, now, set->queues + delay_count, set->count - delay_count, false);
-    return engine_end_together(engine);
-}
-
 /* The rare messages: with CC, BCC, x-delay or a reply-to of direct reply-to. */
 static uint64_t route_inspected(struct channel *channel, struct exchange *exchange,
                                 const struct command_publish *command)
@@ -431,10 +359,7 @@ static uint64_t route_inspected(struct channel *channel, struct exchange *exchan
     struct properties properties;
     CHECK(properties_decode(message_properties(message), &properties) == METHOD_OK);
     publish_collect(exchange, message, &properties, set);
-    uint32_t delay_count = put_delays_first(set);
-    if (delay_count > 0 && delay_count < set->count && has_bcc_header(&properties))
-        return hand_out_apart(channel, command, &properties, set, delay_count);
-    message = rewrite(channel, message, &properties, delay_count > 0);
+    message = rewrite(channel, message, &properties);
     return hand_out(channel, message, set->queues, set->count, command->mandatory);
 }
 

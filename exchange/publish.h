@@ -31,7 +31,4 @@ uint64_t publish_to_queues(struct engine *engine, struct message *message,
                            struct queue *const *queues, uint32_t count);
 void publish_into(struct queue *queue, struct message *message);
 
-/* MESSAGE, with one more reference, or a copy without the header BCC. */
-struct message *publish_without_bcc(struct message *message);
-
 #endif

@@ -56,8 +56,11 @@ struct session {
     bool is_tls;
     bool is_operators;        /* basic.get takes from paused queues, too */
     bool wants_cancel_notify; /* consumer_cancel_notify among the client's capabilities */
-    bool clogged;       /* unwritten reached its limit; no deliveries until it is below half */
-    uint64_t unwritten; /* bytes of deliveries that have not left the process (effect_cost) */
+    bool shares_prefetch; /* its basic.qos, global or not, is for the channel's consumers together,
+                             as the specification has it: Celery's client (py-amqp) means it so
+                             unless the server is called RabbitMQ */
+    bool clogged;         /* unwritten reached its limit; no deliveries until it is below half */
+    uint64_t unwritten;   /* bytes of deliveries that have not left the process (effect_cost) */
     uint64_t unwritten_max;
     struct channel **channels; /* by number; NULL where none is open */
     uint32_t channel_capacity; /* of the array */

@@ -54,9 +54,9 @@ static void put_routing_keys(struct buf *items, const struct message *message,
             put_text(items, key.bytes);
 }
 
-static void put_message(struct buf *headers, const struct engine *engine,
-                        const struct message *message)
+static void put_message(struct buf *headers, const struct engine *engine, struct message *traced)
 {
+    struct message *message = message_for_receiver(traced);
     struct properties properties;
     struct buf keys = {0}, table = {0};
     if (properties_decode(message_properties(message), &properties) != METHOD_OK)
@@ -69,6 +69,7 @@ static void put_message(struct buf *headers, const struct engine *engine,
     table_put_longstr(headers, "node", engine->node_name);
     buf_fini(&keys);
     buf_fini(&table);
+    message_unref(message);
 }
 
 /* --- who did it ------------------------------------------------------------------------------ */

@@ -102,17 +102,21 @@ static void hand_over(struct commit_log *log)
     log->spare = NULL;
 }
 
+void commit_log_relieve(struct commit_log *log)
+{
+    if (log->filling->bytes.size < BATCH_MAX || log->threadless)
+        return;
+    pthread_mutex_lock(&log->lock);
+    hand_over(log);
+    pthread_mutex_unlock(&log->lock);
+    pthread_cond_signal(&log->wake);
+}
+
 uint64_t commit_log_append_lazy(struct commit_log *log, uint8_t type, struct slice a,
                                 struct slice b)
 {
     CHECK(a.size + b.size <= RECORD_PAYLOAD_MAX);
     uint32_t total = record_bytes((uint32_t)(a.size + b.size));
-    if (log->filling->bytes.size >= BATCH_MAX && !log->threadless) {
-        pthread_mutex_lock(&log->lock);
-        hand_over(log);
-        pthread_mutex_unlock(&log->lock);
-        pthread_cond_signal(&log->wake);
-    }
     if (log->filling->piece_count == 0)
         begin_piece(log);
     if (!has_room(log, total)) {

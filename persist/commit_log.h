@@ -51,6 +51,10 @@ uint64_t commit_log_append(struct commit_log *log, uint8_t type, struct slice a,
 uint64_t commit_log_append_lazy(struct commit_log *log, uint8_t type, struct slice a,
                                 struct slice b);
 
+/* Hands what was appended to the writer when it is so much that it should not wait for the flush.
+ * Not between records that are one transaction: what is durable of the log would end among them. */
+void commit_log_relieve(struct commit_log *log);
+
 /* Hands what was appended to the writer, if that is free; else when it is, at a later flush. What
  * nobody waits for is held, so that it can go with something that is waited for. AT_LEISURE: the
  * caller has nothing better to do than to wait for the disk; a small batch is durable then when

@@ -72,7 +72,8 @@ void fact_encode_message(struct message *message, struct slice targets, uint64_t
 {
     buf_u8(out, (uint8_t)((message->flags & MESSAGE_PERSISTENT ? FACT_PERSISTENT : 0) |
                           (parts_lsn != 0 ? FACT_PARTS : 0) |
-                          (message->flags & MESSAGE_TIMED ? FACT_TIMED : 0)));
+                          (message->flags & MESSAGE_TIMED ? FACT_TIMED : 0) |
+                          (message->flags & MESSAGE_BCC ? FACT_BCC : 0)));
     bytes_put_u32(out, (uint32_t)(targets.size / FACT_TARGET_BYTES));
     buf_bytes(out, targets);
     bytes_put_string(out, message_exchange(message));

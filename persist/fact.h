@@ -22,6 +22,7 @@ enum fact_flag {
     FACT_PARTS = 32, /* of a message: its body begins in RECORD_PARTs */
     FACT_TIMED = 64, /* of a message: it says when it was put into its queues */
     FACT_USER = 128, /* of an exchange: it says who declared it */
+    FACT_BCC = 8,    /* of a message: receivers do not see its header BCC */
 };
 
 struct fact {

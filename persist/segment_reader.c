@@ -150,7 +150,8 @@ static int build(const struct segment_reader *reader, const struct fact *fact,
     if (fact->body.size > 0)
         memcpy(message_body(*message) + parts, fact->body.data, fact->body.size);
     message_seal(*message);
-    (*message)->flags = fact->flags & FACT_PERSISTENT ? MESSAGE_PERSISTENT : 0;
+    (*message)->flags = (uint8_t)((fact->flags & FACT_PERSISTENT ? MESSAGE_PERSISTENT : 0) |
+                                  (fact->flags & FACT_BCC ? MESSAGE_BCC : 0));
     if (fact->flags & FACT_TIMED)
         *message = message_with_time(*message, fact->time_ms);
     return 0;

@@ -91,6 +91,8 @@ static uint64_t append_message(struct store_log *self, const struct store_record
 static uint64_t append(struct store *store, const struct store_record *record)
 {
     struct store_log *self = (struct store_log *)store;
+    if (!self->in_transaction)
+        commit_log_relieve(self->log);
     if (record->kind == STORE_SETTLE)
         return settle(self, record);
     end_settle(self);

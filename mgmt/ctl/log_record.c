@@ -127,6 +127,8 @@ static void set_message(json_t *to, const struct fact *fact, const struct queue_
     set_string(to, "exchange", fact->exchange);
     set_string(to, "routing_key", fact->routing_key);
     set_flag(to, "persistent", fact, FACT_PERSISTENT);
+    if (fact->flags & FACT_BCC)
+        set_flag(to, "hides_bcc", fact, FACT_BCC);
     if (bodies)
         set(to, "properties", amqp_json_properties(fact->properties));
     else

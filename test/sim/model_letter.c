@@ -18,6 +18,12 @@ void letter_put_off(struct model *model, int queue, const struct m_entry *entry,
             count_dropped(&model->counters, reason);
         return;
     }
+    if (model->letter_count == COMING_MAX) {
+        model->letter_count -= model->letter_head;
+        memmove(model->letters, model->letters + model->letter_head,
+                model->letter_count * sizeof *model->letters);
+        model->letter_head = 0;
+    }
     CHECK(model->letter_count < COMING_MAX);
     model->letters[model->letter_count++] = (struct m_letter){.message = entry->message,
                                                               .queue = queue,

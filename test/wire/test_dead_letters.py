@@ -319,7 +319,7 @@ def every_reason_is_told(channel):
         expect_last(headers, "", queue, reason)
 
 
-@test(only="rabbitmq")
+@test
 def blind_carbon_copies_are_routed_again_without_a_key_of_the_queue(channel):
     direct = channel.exchange(type="direct", auto_delete=True)
     dead = channel.queue()

@@ -302,6 +302,8 @@ static void log_in(struct client *client, const char *user, const char *password
     size_t nested = table_put_table(&properties, "capabilities");
     table_put_bool(&properties, "consumer_cancel_notify", true);
     table_end(&properties, nested);
+    if (client->harness->client_product != NULL)
+        table_put_longstr(&properties, "product", S(client->harness->client_product));
     engine_apply(client->harness->engine,
                  &(struct command){.kind = COMMAND_LOGIN,
                                    .session = client->session,

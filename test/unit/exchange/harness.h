@@ -85,6 +85,7 @@ struct harness {
     struct engine *engine;
     struct client clients[HARNESS_CLIENTS_MAX];
     unsigned client_count;
+    const char *client_product; /* of clients that are opened from now on; NULL: they say none */
     uint64_t effects;
     uint64_t now_ms; /* what the engine's clock says */
     uint64_t ticks;

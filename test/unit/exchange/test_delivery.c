@@ -167,6 +167,23 @@ static void global_prefetch_is_for_all_consumers_of_the_channel(void **state)
     expect_nothing(f->client);
 }
 
+static void prefetch_of_a_py_amqp_client_is_for_the_channel_and_may_change(void **state)
+{
+    struct fixture *f = *state;
+    f->harness.client_product = "py-amqp";
+    struct client *celery = client_open(&f->harness, UINT32_MAX);
+    client_channel(celery, 1);
+    client_qos(celery, 1, 1, false);
+    client_consume(celery, 1, "q", "a", false);
+    client_consume(celery, 1, "q", "b", false);
+    publish(f, '1', '4');
+    expect_delivery(celery, 1, "a", "1", false);
+    expect_nothing(celery);
+    client_qos(celery, 1, 2, false);
+    expect_delivery(celery, 1, "b", "2", false);
+    expect_nothing(celery);
+}
+
 static void acks_of_a_get_give_no_credit_but_are_no_debt(void **state)
 {
     struct fixture *f = *state;
@@ -404,6 +421,7 @@ int main(void)
         TEST(those_of_one_priority_take_turns),
         TEST(prefetch_counts_for_each_consumer_declared_after_it),
         TEST(global_prefetch_is_for_all_consumers_of_the_channel),
+        TEST(prefetch_of_a_py_amqp_client_is_for_the_channel_and_may_change),
         TEST(acks_of_a_get_give_no_credit_but_are_no_debt),
         TEST(consumers_without_acks_ignore_prefetch),
         TEST(a_clogged_client_gets_nothing_until_half_has_drained),
