@@ -296,17 +296,32 @@ static void full_disk_is_told_and_the_writer_tries_again(void **state)
 
 /* --- batches that queue ----------------------------------------------------------------------- */
 
+enum { MANY = 300, MANY_BYTES = 8000 }; /* 2.4 MB without a flush */
+
 static void batch_that_has_grown_large_is_written_while_the_next_is_filled(void **state)
 {
     (void)state;
-    enum { RECORDS = 300, BYTES = 8000 }; /* 2.4 MB without a flush */
     uint64_t lsn = 0;
-    for (unsigned i = 0; i < RECORDS; i++)
-        lsn = put(BYTES);
+    for (unsigned i = 0; i < MANY; i++) {
+        commit_log_relieve(fixture->log);
+        lsn = put(MANY_BYTES);
+    }
     commit_log_flush(fixture->log, false);
     wait_until_durable(lsn);
     assert_in_range(commit_log_count(fixture->log).batches, 2, 4);
-    close_with(RECORDS);
+    close_with(MANY);
+}
+
+static void large_transaction_is_durable_as_a_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    uint64_t lsn = 0;
+    for (unsigned i = 0; i < MANY; i++)
+        lsn = put(MANY_BYTES); /* nothing relieves the log between them */
+    commit_log_flush(fixture->log, false);
+    wait_until_durable(lsn);
+    assert_int_equal(commit_log_count(fixture->log).batches, 1);
+    close_with(MANY);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -324,6 +339,7 @@ int main(void)
         TEST(error_ends_the_log_and_is_told),
         TEST(full_disk_is_told_and_the_writer_tries_again),
         TEST(batch_that_has_grown_large_is_written_while_the_next_is_filled),
+        TEST(large_transaction_is_durable_as_a_whole_or_not_at_all),
     };
     return cmocka_run_group_tests_name("commit_log_here", tests, NULL, NULL);
 }
