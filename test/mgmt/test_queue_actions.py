@@ -173,6 +173,7 @@ def a_consumer_is_not_disturbed_by_one_who_looks():
     channel.send("basic.nack", delivery_tag=1, requeue=True)
     channel.expect_content("basic.deliver", consumer_tag="c", redelivered=True)
     assert bodies_of(browse("looked")) == numbers(3, 5)
+    channel.call("channel.close", reply_code=200)
     channel.close()
     seen = browse("looked")
     assert bodies_of(seen) == numbers(1, 5)
