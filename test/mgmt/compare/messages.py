@@ -5,7 +5,8 @@ A game is made from its number alone: exchanges, queues with random arguments, b
 acks, rejects, requeues and purges one after the other. What each broker answers, how deep its queues are after each
 step, and what is in them in the end is its transcript. RabbitMQ dead-letters in the background, by processes of which
 any may be first: where transcripts differ it plays twice more, and a game in which it does not agree with itself says
-nothing."""
+nothing. Its order of earlier deaths is its own, and with it what it takes for a cycle once a rejection is among them:
+so in a game either consumers reject, or messages die of what queues do."""
 import os
 import random
 import time
@@ -16,6 +17,7 @@ GAMES = 15
 STEPS = 60
 KEYS = ("q0", "q1", "q2", "q3", "a.b", "a.c", "")
 SHORT_MS = (0, 1, 5)
+LONG_MS = 3600000
 EXPIRE_S = 0.06  # by then all that has a short time is over
 SETTLE_S = 0.012
 SETTLE_LIMIT_S = 10
@@ -37,6 +39,7 @@ class Game:
         self.exchanges = {"": "direct"}
         self.queues = {}
         self.is_short = False  # something may end within this step
+        self.rejects = self.chance(0.4)
         self.has_priorities = False  # then RabbitMQ may see late that a new head has ended
 
     def tell(self, what, *more):
@@ -47,15 +50,18 @@ class Game:
     def chance(self, share):
         return self.random.random() < share
 
+    def times_ms(self):
+        return (LONG_MS,) if self.rejects else (*SHORT_MS, LONG_MS)
+
     def queue_arguments(self):
         arguments = {}
         if self.chance(0.3):
             arguments["x-max-priority"] = self.random.choice((1, 3, 9))
         if self.chance(0.3):
-            arguments["x-message-ttl"] = self.random.choice((*SHORT_MS, 3600000))
-        if self.chance(0.35):
+            arguments["x-message-ttl"] = self.random.choice(self.times_ms())
+        if not self.rejects and self.chance(0.35):
             arguments["x-max-length"] = self.random.randrange(5)
-        if self.chance(0.15):
+        if not self.rejects and self.chance(0.15):
             arguments["x-max-length-bytes"] = self.random.randrange(40)
         if self.chance(0.5):
             arguments["x-overflow"] = self.random.choice(("drop-head", "reject-publish",
@@ -101,8 +107,8 @@ class Game:
                 headers[name] = [self.random.choice(KEYS)]
         if self.chance(0.1):
             headers["kept"] = 1
-        expirations = (3600000,) if self.has_priorities else (*SHORT_MS, 3600000)
-        expiration = str(self.random.choice(expirations)) if self.chance(0.15) else None
+        times_ms = (LONG_MS,) if self.has_priorities else self.times_ms()
+        expiration = str(self.random.choice(times_ms)) if self.chance(0.15) else None
         return pika.BasicProperties(
             headers=headers or None, expiration=expiration,
             delivery_mode=self.random.choice((1, 2)),
@@ -135,7 +141,7 @@ class Game:
         return 0
 
     def settle_one(self):
-        what, at = self.random.randrange(4), self.random.random()
+        what, at = self.random.randrange(2 + 2 * self.rejects), self.random.random()
         if not self.unacked:
             return 0
         tag = self.unacked.pop(int(at * len(self.unacked)))
@@ -147,7 +153,7 @@ class Game:
         return 1
 
     def settle_many(self):
-        what = self.random.randrange(3)
+        what = self.random.randrange(2 + self.rejects)
         if not self.unacked:
             return 0
         tag = self.unacked[-1]
