@@ -128,7 +128,8 @@ static void replay(const struct binding *binding, struct message *message)
     uint32_t count = 1;
     if (bound == NULL) {
         route_set_begin(&set, binding->source->vhost);
-        (void)route_collect(binding->exchange, message_routing_key(message), message, &set);
+        struct slice key = message_routing_key(message);
+        (void)route_collect(binding->exchange, &key, 1, message, &set);
         queues = set.queues;
         count = set.count;
     }

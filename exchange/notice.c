@@ -44,7 +44,8 @@ static void publish_one(struct exchange *exchange, struct message *message, stru
     struct engine *engine = exchange->vhost->engine;
     exchange->published++;
     route_set_begin(set, exchange->vhost);
-    (void)route_collect(exchange, message_routing_key(message), message, set);
+    struct slice key = message_routing_key(message);
+    (void)route_collect(exchange, &key, 1, message, set);
     uint32_t count = queue_limit_keep_willing(set->queues, set->count, message);
     exchange->routed += count;
     if (count > 0)

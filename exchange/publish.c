@@ -3,7 +3,6 @@
 
 #include "amqp/table.h"
 #include "exchange/consumer.h"
-#include "exchange/definition.h"
 #include "exchange/engine.h"
 #include "exchange/exchange.h"
 #include "exchange/message.h"
@@ -50,25 +49,52 @@ static struct queue *find_queue(struct channel *channel, const struct message *m
     return channel->memo_queue;
 }
 
-static void collect_header_keys(struct exchange *exchange, struct message *message,
-                                struct slice headers, struct slice name, struct route_set *set)
+#define FEW_KEYS 16
+
+/* The routing keys of a message: those of most have room in FEW. */
+struct routing_keys {
+    struct slice few[FEW_KEYS];
+    struct slice *keys;
+    uint32_t count, capacity;
+};
+
+static void add_key(struct routing_keys *keys, struct slice key)
 {
-    struct table_value keys, key;
-    if (!table_find(headers, name, &keys) || keys.type != TABLE_ARRAY)
+    if (keys->count == keys->capacity) {
+        struct slice *old = keys->keys == keys->few ? NULL : keys->keys;
+        keys->capacity *= 2;
+        keys->keys = mem_realloc(old, keys->capacity * sizeof *keys->keys);
+        if (old == NULL)
+            memcpy(keys->keys, keys->few, sizeof keys->few);
+    }
+    keys->keys[keys->count++] = key;
+}
+
+static void add_header_keys(struct routing_keys *keys, struct slice headers, struct slice name)
+{
+    struct table_value array, key;
+    if (!table_find(headers, name, &array) || array.type != TABLE_ARRAY)
         return;
-    struct cursor cursor = cursor_of(keys.bytes);
+    struct cursor cursor = cursor_of(array.bytes);
     while (table_next_item(&cursor, &key))
         if (key.type == TABLE_LONGSTR && key.bytes.size <= 255)
-            (void)route_collect(exchange, key.bytes, message, set);
+            add_key(keys, key.bytes);
 }
 
 void publish_collect(struct exchange *exchange, struct message *message,
                      const struct properties *properties, struct route_set *set)
 {
+    struct routing_keys keys;
+    keys.keys = keys.few;
+    keys.count = 0;
+    keys.capacity = FEW_KEYS;
+    add_key(&keys, message_routing_key(message));
+    add_header_keys(&keys, properties->headers, CC);
+    add_header_keys(&keys, properties->headers, BCC);
     route_set_begin(set, exchange->vhost);
-    (void)route_collect(exchange, message_routing_key(message), message, set);
-    collect_header_keys(exchange, message, properties->headers, CC, set);
-    collect_header_keys(exchange, message, properties->headers, BCC, set);
+    (void)route_collect(exchange, keys.keys, keys.count, message, set);
+    if (keys.keys != keys.few)
+        mem_free(keys.keys);
 }
 
 /* --- what is legal --------------------------------------------------------------------------- */

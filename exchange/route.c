@@ -90,25 +90,33 @@ static void depend_on(struct route_walk *walk, enum exchange_dependence dependen
         walk->dependence = dependence;
 }
 
-static void ask(struct route_walk *walk, struct exchange *exchange, struct slice routing_key,
-                struct message *message)
+/* The default exchange: KEY names a queue. */
+static void ask_default(struct route_walk *walk, struct slice key)
+{
+    struct queue *queue = vhost_queue(walk->vhost, key);
+    depend_on(walk, EXCHANGE_DEPENDS_ON_MESSAGE); /* queues come and go without a new generation */
+    if (queue != NULL) {
+        walk->matches++;
+        add_queue(walk->set, queue);
+    }
+}
+
+/* All keys, and then the alternate exchange if none of them matched. */
+static void ask(struct route_walk *walk, struct exchange *exchange, const struct slice *keys,
+                uint32_t key_count, struct message *message)
 {
     walk->matches = 0;
     if (exchange_is_default(exchange)) {
-        struct queue *queue = vhost_queue(walk->vhost, routing_key);
-        depend_on(walk,
-                  EXCHANGE_DEPENDS_ON_MESSAGE); /* queues come and go without a new generation */
-        if (queue != NULL) {
-            walk->matches++;
-            add_queue(walk->set, queue);
-        }
+        for (uint32_t i = 0; i < key_count; i++)
+            ask_default(walk, keys[i]);
     } else if (__builtin_expect(exchange->is_delayed, 0) && delay_of(message) > 0) {
         depend_on(walk, EXCHANGE_DEPENDS_ON_MESSAGE);
         walk->matches++;
         add_queue(walk->set, delay_queue(exchange));
     } else {
         depend_on(walk, exchange->dependence);
-        exchange->type->route(exchange, routing_key, message, walk);
+        for (uint32_t i = 0; i < key_count; i++)
+            exchange->type->route(exchange, keys[i], message, walk);
     }
     if (walk->matches == 0 && exchange->alternate.data != NULL) {
         struct exchange *alternate = vhost_exchange(walk->vhost, exchange->alternate);
@@ -117,14 +125,15 @@ static void ask(struct route_walk *walk, struct exchange *exchange, struct slice
     }
 }
 
-enum exchange_dependence route_collect(struct exchange *exchange, struct slice routing_key,
-                                       struct message *message, struct route_set *set)
+enum exchange_dependence route_collect(struct exchange *exchange, const struct slice *keys,
+                                       uint32_t key_count, struct message *message,
+                                       struct route_set *set)
 {
     struct vhost *vhost = exchange->vhost;
     struct route_walk walk = {.vhost = vhost, .mark = ++vhost->walks, .set = set};
     add_exchange(&walk, exchange);
     for (struct exchange *next = exchange; next != NULL; next = next->walk_next)
-        ask(&walk, next, routing_key, message);
+        ask(&walk, next, keys, key_count, message);
     return walk.dependence;
 }
 
@@ -234,7 +243,7 @@ struct route_view route_find(struct exchange *exchange, struct message *message)
     }
 
     route_set_begin(&vhost->scratch, vhost);
-    switch (route_collect(exchange, routing_key, message, &vhost->scratch)) {
+    switch (route_collect(exchange, &routing_key, 1, message, &vhost->scratch)) {
     case EXCHANGE_DEPENDS_ON_NOTHING:
         return keep_always(exchange);
     case EXCHANGE_DEPENDS_ON_KEY:

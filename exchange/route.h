@@ -38,10 +38,12 @@ void route_set_begin(struct route_set *set, struct vhost *vhost);
 
 void route_set_fini(struct route_set *set);
 
-/* Adds to SET where a message with ROUTING_KEY leads from EXCHANGE, which may be the default one;
- * MESSAGE is for its headers. Returns the strongest thing that this depended on. */
-enum exchange_dependence route_collect(struct exchange *exchange, struct slice routing_key,
-                                       struct message *message, struct route_set *set);
+/* Adds to SET where a message with KEY_COUNT routing keys leads from EXCHANGE, which may be the
+ * default one; MESSAGE is for its headers. An alternate exchange is for those of which no key
+ * matched. Returns the strongest thing that this depended on. */
+enum exchange_dependence route_collect(struct exchange *exchange, const struct slice *keys,
+                                       uint32_t key_count, struct message *message,
+                                       struct route_set *set);
 
 /* Where a message goes: queues, each once. Valid until the next call or change of the vhost's
  * topology. */

@@ -261,6 +261,36 @@ static void the_default_exchange_as_the_alternate_leads_nowhere(void **state)
     expect_route(f, "x", "q3", "");
 }
 
+/* Where a message to EXCHANGE goes that has two keys. */
+static uint32_t count_of(struct fixture *f, const char *exchange, const char *first,
+                         const char *second)
+{
+    struct message *message = message_new(S(exchange), S(first), SLICE_LITERAL("\0\0"), 0, 0);
+    struct exchange *from = harness_exchange(&f->harness, exchange);
+    const struct slice keys[] = {S(first), S(second)};
+    struct route_set set = {0};
+    assert_non_null(message);
+    route_set_begin(&set, from->vhost);
+    (void)route_collect(from, keys, 2, message, &set);
+    uint32_t count = set.count;
+    route_set_fini(&set);
+    message_unref(message);
+    return count;
+}
+
+static void alternate_is_for_messages_of_which_no_key_matched(void **state)
+{
+    struct fixture *f = *state;
+    declare_with(f, "x", "direct", "rest");
+    declare(f, "rest", "fanout");
+    bind(f, "q0", "x", "known");
+    bind(f, "q1", "rest", "");
+    bind(f, "q2", "rest", "");
+    assert_int_equal(count_of(f, "x", "known", "unknown"), 1);
+    assert_int_equal(count_of(f, "x", "unknown", "known"), 1);
+    assert_int_equal(count_of(f, "x", "unknown", "neither"), 2);
+}
+
 static enum exchange_dependence dependence_of(struct fixture *f, const char *exchange)
 {
     struct message *message = message_new(S(exchange), S("k"), SLICE_LITERAL("\0\0"), 0, 0);
@@ -268,7 +298,8 @@ static enum exchange_dependence dependence_of(struct fixture *f, const char *exc
     struct route_set set = {0};
     assert_non_null(message);
     route_set_begin(&set, from->vhost);
-    enum exchange_dependence dependence = route_collect(from, S("k"), message, &set);
+    enum exchange_dependence dependence = route_collect(
+        from, &(struct slice){(const uint8_t *)"k", 1}, 1, message, &set);
     route_set_fini(&set);
     message_unref(message);
     return dependence;
@@ -321,6 +352,7 @@ int main(void)
         TEST(alternates_of_exchanges_on_the_way_count),
         TEST(alternates_may_form_cycles),
         TEST(the_default_exchange_as_the_alternate_leads_nowhere),
+        TEST(alternate_is_for_messages_of_which_no_key_matched),
         TEST(a_result_depends_on_the_most_demanding_exchange_met),
         TEST(a_fanout_in_front_of_a_direct_exchange_looks_at_each_key),
     };
