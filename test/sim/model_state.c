@@ -90,66 +90,83 @@ static bool headers_match(int arguments, int headers)
     return any ? held > 0 : held == asked;
 }
 
+/* What a message is routed by: all of its keys, and its headers. */
+struct address {
+    const char *keys[2];
+    int key_count;
+    int headers;
+    bool is_delayed;
+};
+
 static bool binding_matches(const struct model *model, const struct m_binding *binding,
-                            const char *key, int headers)
+                            const struct address *to)
 {
     const char *pattern = model_keys[binding->key];
-    switch (model->exchanges[binding->source].kind) {
-    case KIND_DIRECT:
-        return strcmp(pattern, key) == 0;
-    case KIND_FANOUT:
-        return true;
-    case KIND_TOPIC:
-        return naive_topic_matches(S(pattern), S(key));
-    case KIND_HEADERS:
-        return headers_match(binding->arguments, headers);
-    }
-    return false;
+    bool matches = false;
+    for (int k = 0; k < to->key_count; k++)
+        switch (model->exchanges[binding->source].kind) {
+        case KIND_DIRECT:
+            matches |= strcmp(pattern, to->keys[k]) == 0;
+            break;
+        case KIND_FANOUT:
+            return true;
+        case KIND_TOPIC:
+            matches |= naive_topic_matches(S(pattern), S(to->keys[k]));
+            break;
+        case KIND_HEADERS:
+            return headers_match(binding->arguments, to->headers);
+        }
+    return matches;
 }
 
-static void route(const struct model *model, int exchange, const char *key,
-                  const struct m_message *message, bool visited[EXCHANGES], bool queues[PLACES])
+static bool default_exchange_matches(const struct model *model, const struct address *to,
+                                     bool places[PLACES])
+{
+    bool matched = false;
+    for (int k = 0; k < to->key_count; k++)
+        for (int q = 0; q < QUEUES; q++)
+            if (model->queues[q].alive && strcmp(queue_name(q), to->keys[k]) == 0)
+                places[q] = matched = true;
+    return matched;
+}
+
+static void route(const struct model *model, int exchange, const struct address *to,
+                  bool visited[EXCHANGES], bool places[PLACES])
 {
     if (visited[exchange])
         return;
     visited[exchange] = true;
-    bool matched = false;
-    if (model->exchanges[exchange].delays != DELAYS_NOT && message->delay > 0) {
-        queues[QUEUES + exchange] = true;
+    if (model->exchanges[exchange].delays != DELAYS_NOT && to->is_delayed) {
+        places[QUEUES + exchange] = true;
         return;
     }
-    if (exchange == 0) {
-        for (int q = 0; q < QUEUES; q++)
-            if (model->queues[q].alive && strcmp(queue_name(q), key) == 0)
-                queues[q] = matched = true;
-    }
+    bool matched = exchange == 0 && default_exchange_matches(model, to, places);
     for (size_t i = 0; i < model->binding_count; i++) {
         const struct m_binding *binding = &model->bindings[i];
-        if (binding->source != exchange || !binding_matches(model, binding, key, message->headers))
+        if (binding->source != exchange || !binding_matches(model, binding, to))
             continue;
         matched = true;
         if (binding->queue != NONE)
-            queues[binding->queue] = true;
+            places[binding->queue] = true;
         else
-            route(model, binding->exchange, key, message, visited, queues);
+            route(model, binding->exchange, to, visited, places);
     }
     int alternate = model->exchanges[exchange].alternate;
     if (!matched && alternate != NONE && alternate != 0 && model->exchanges[alternate].alive)
-        route(model, alternate, key, message, visited, queues);
+        route(model, alternate, to, visited, places);
 }
 
 void state_route(const struct model *model, int exchange, const struct m_message *message,
                  bool places[PLACES])
 {
     bool visited[EXCHANGES] = {false};
+    struct address to = {.keys = {model_keys[message->key], "q1"},
+                         .key_count = message->headers == HEADERS_WITH_CC ? 2 : 1,
+                         .headers = message->headers,
+                         .is_delayed = message->delay > 0};
     memset(places, 0, PLACES * sizeof *places);
-    if (!model->exchanges[exchange].alive)
-        return;
-    route(model, exchange, model_keys[message->key], message, visited, places);
-    if (message->headers == HEADERS_WITH_CC) {
-        memset(visited, 0, sizeof visited);
-        route(model, exchange, "q1", message, visited, places);
-    }
+    if (model->exchanges[exchange].alive)
+        route(model, exchange, &to, visited, places);
 }
 
 bool state_is_durable(const struct model *model, int place)
