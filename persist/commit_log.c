@@ -67,24 +67,32 @@ static bool has_room(const struct commit_log *log, uint32_t bytes)
     return SEGMENT_BYTES - lsn_offset(log->end_lsn) >= bytes + RECORD_HEADER_BYTES;
 }
 
-static void begin_piece(struct commit_log *log)
+static void add_piece(struct commit_log *log, bool bare)
 {
-    static const uint8_t unknown[8]; /* filled in by the writer */
     struct batch *batch = log->filling;
-    bool bare = !has_room(log, BATCH_RECORD_BYTES);
     if (batch->piece_count == batch->piece_capacity) {
         batch->piece_capacity = batch->piece_capacity == 0 ? 4 : batch->piece_capacity * 2;
         batch->pieces = mem_realloc(batch->pieces, batch->piece_capacity * sizeof *batch->pieces);
     }
     batch->pieces[batch->piece_count++] = (struct piece){log->end_lsn, batch->bytes.size, bare};
+}
+
+static void begin_piece(struct commit_log *log)
+{
+    static const uint8_t unknown[8]; /* filled in by the writer */
+    bool bare = !has_room(log, BATCH_RECORD_BYTES);
+    add_piece(log, bare);
     if (!bare)
         put_record(log, RECORD_BATCH, slice_of(unknown, sizeof unknown), SLICE_EMPTY);
 }
 
-/* Ends the segment: what is left of it is the payload of an END, which is not written. */
+/* Ends the segment: what is left of it is the payload of an END, which is not written. It is a
+ * piece of its own, since the next segment's file must be there first. */
 static void end_segment(struct commit_log *log)
 {
     struct batch *batch = log->filling;
+    if (!batch->pieces[batch->piece_count - 1].bare)
+        add_piece(log, true);
     uint32_t left = SEGMENT_BYTES - lsn_offset(log->end_lsn);
     uint8_t *at = buf_reserve(&batch->bytes, RECORD_HEADER_BYTES);
     record_seal(at, RECORD_END, log->epoch, log->end_lsn, left - RECORD_HEADER_BYTES);
@@ -250,6 +258,8 @@ static void free_log(struct commit_log *log)
 {
     if (log->file >= 0)
         (void)log->io->close(log->io, log->file);
+    if (log->next_file >= 0)
+        (void)log->io->close(log->io, log->next_file);
     commit_log_free_batch(log->filling);
     while (log->pending != NULL) {
         struct batch *batch = log->pending;
@@ -335,7 +345,7 @@ struct commit_log *commit_log_open(const struct commit_log_config *config, bool 
     log->filling = new_batch();
     log->pending_end = &log->pending;
     log->end_lsn = log->written_end = log->synced_end = log->durable_end = config->end_lsn;
-    log->file = -1;
+    log->file = log->next_file = -1;
     CHECK(pthread_mutex_init(&log->lock, NULL) == 0 && pthread_cond_init(&log->wake, NULL) == 0);
     *status = secure_tail(log, config->known_lsn, config->end_lsn);
     if (*status == 0)

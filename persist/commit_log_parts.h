@@ -15,7 +15,7 @@
 struct piece {
     uint64_t lsn; /* where the first belongs: its BATCH record */
     size_t begin; /* where it is in the batch's bytes */
-    bool bare;    /* no BATCH record: there was room for the segment's END only */
+    bool bare;    /* the segment's END, without a BATCH record */
 };
 
 struct batch {
@@ -44,6 +44,7 @@ struct commit_log {
 
     int file; /* the writer's: the segment that is open, or -1 */
     uint64_t file_segment;
+    int next_file; /* the writer's: the segment behind it, or -1 while that need not be there */
     bool is_dirty;           /* the writer's: something in the file is written and not synced */
     struct timespec sync_by; /* when that is to change */
     uint8_t *blocks;         /* for write_through: the block in which the log ends; at first NULL */

@@ -82,10 +82,30 @@ int commit_log_sync_file(struct commit_log *log)
     return 0;
 }
 
-/* Has SEGMENT's file open; makes it when the keeper has not. Its name is on the device then. */
-int commit_log_use_segment(struct commit_log *log, uint64_t segment)
+/* Opens SEGMENT's file; makes it when the keeper has not. Its name is on the device then. */
+static int open_segment(struct commit_log *log, uint64_t segment)
 {
     char name[SEGMENT_NAME_BYTES];
+    if (log->keeper != NULL)
+        keeper_claim(log->keeper, segment);
+    segment_name(segment, name);
+    int file = log->io->open(log->io, name, IO_WRITE);
+    if (file == -ENOENT) {
+        file = create_segment(log, segment, name);
+        if (file == -ENOSPC && log->keeper != NULL)
+            keeper_disclaim(log->keeper, segment);
+    } else if (file >= 0) {
+        int status = log->io->sync_directory(log->io);
+        if (status < 0) {
+            (void)log->io->close(log->io, file);
+            return status;
+        }
+    }
+    return file;
+}
+
+int commit_log_use_segment(struct commit_log *log, uint64_t segment)
+{
     if (log->file >= 0 && log->file_segment == segment)
         return 0;
     if (log->file >= 0) {
@@ -94,23 +114,23 @@ int commit_log_use_segment(struct commit_log *log, uint64_t segment)
             return status;
         (void)log->io->close(log->io, log->file);
     }
-    if (log->keeper != NULL)
-        keeper_claim(log->keeper, segment);
-    segment_name(segment, name);
+    log->file = log->next_file >= 0 ? log->next_file : open_segment(log, segment);
     log->file_segment = segment;
-    log->file = log->io->open(log->io, name, IO_WRITE);
-    if (log->file == -ENOENT) {
-        log->file = create_segment(log, segment, name);
-        if (log->file == -ENOSPC && log->keeper != NULL)
-            keeper_disclaim(log->keeper, segment);
-    } else if (log->file >= 0) {
-        int status = log->io->sync_directory(log->io);
-        if (status < 0) {
-            (void)log->io->close(log->io, log->file);
-            log->file = status;
-        }
-    }
+    log->next_file = -1;
     return log->file < 0 ? log->file : 0;
+}
+
+/* Has the file behind the one in use, which is about to end. What was written so far is synced: if
+ * there is no room for the file, the keeper may make some by what it finds in that. */
+static int open_next_segment(struct commit_log *log)
+{
+    if (log->next_file >= 0)
+        return 0;
+    int status = commit_log_sync_file(log);
+    if (status < 0)
+        return status;
+    log->next_file = open_segment(log, log->file_segment + 1);
+    return log->next_file < 0 ? log->next_file : 0;
 }
 
 /* SIZE bytes were written at LSN, in WRITE_NS. */
@@ -138,6 +158,8 @@ static int write_piece(struct commit_log *log, const struct piece *piece, uint8_
                        size_t size)
 {
     int status = commit_log_use_segment(log, lsn_segment(piece->lsn));
+    if (status == 0 && piece->bare)
+        status = open_next_segment(log);
     if (status < 0)
         return status;
     seal_piece(log, piece, bytes);

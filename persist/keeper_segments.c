@@ -237,7 +237,7 @@ bool keeper_consider_checkpoint(struct keeper *keeper)
                 inventory->segments[i]->live == 0 &&
                 !inventory_needs(inventory, inventory->segments[i]->number);
     pthread_mutex_lock(&keeper->lock);
-    size_t enough = keeper->tight ? 1 : KEEPER_DEAD_MAX;
+    size_t enough = keeper->tight || keeper->full ? 1 : KEEPER_DEAD_MAX;
     pthread_mutex_unlock(&keeper->lock);
     if (dead < enough || !may_begin(keeper))
         return false;

@@ -165,13 +165,22 @@ static int walk_segment(struct walk *walk, uint64_t *lsn, bool *torn)
     }
 }
 
+/* The log goes on at LSN, for which there is no file: a segment ends only when there is the next.
+ */
+static int fail_missing(struct scan *scan, uint64_t lsn)
+{
+    return FAILED(scan, -EBADMSG,
+                  "segment %" PRIu64 " is missing; restore the file from a copy or a mirror",
+                  lsn_segment(lsn));
+}
+
 static int walk_log(struct walk *walk, uint64_t lsn)
 {
     struct scan *scan = walk->scan;
     scan->known_lsn = lsn;
     for (size_t i = 0; i < walk->count; i++) {
         if (walk->segments[i] != lsn_segment(lsn))
-            return FAILED(scan, -EBADMSG, "segment %" PRIu64 " is missing", lsn_segment(lsn));
+            return fail_missing(scan, lsn);
         bool torn = false;
         int status = load(walk, i);
         if (status == 0)
@@ -184,8 +193,8 @@ static int walk_log(struct walk *walk, uint64_t lsn)
             return check_end(walk, i, lsn);
         }
     }
-    scan->end_lsn = lsn; /* of an empty log, or behind an END whose next segment was not made yet */
-    return 0;
+    scan->end_lsn = lsn;
+    return lsn == segment_first_lsn(1) ? 0 : fail_missing(scan, lsn);
 }
 
 int scan_run(struct io *io, const struct scan_start *start, struct scan *scan,

@@ -355,6 +355,15 @@ static void missing_segment_is_refused(void **state)
     expect_refused("segment 2 is missing");
 }
 
+static void missing_newest_segment_is_refused(void **state)
+{
+    (void)state;
+    struct io *io = disk_io(disk);
+    write_two_segments();
+    assert_int_equal(io->remove(io, second_segment), 0);
+    expect_refused("segment 2 is missing");
+}
+
 static void damage_that_a_later_segment_knows_of_is_refused(void **state)
 {
     (void)state;
@@ -637,6 +646,7 @@ int main(void)
         ON_DISK(damage_in_the_middle_is_refused_with_its_place),
         ON_DISK(every_octet_of_a_durable_record_is_guarded),
         ON_DISK(missing_segment_is_refused),
+        ON_DISK(missing_newest_segment_is_refused),
         ON_DISK(damage_that_a_later_segment_knows_of_is_refused),
         ON_DISK(truncated_segment_is_refused),
         ON_DISK(foreign_or_newer_segment_is_refused),
