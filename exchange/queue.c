@@ -214,6 +214,16 @@ uint64_t queue_cold(const struct queue *queue, uint64_t *bytes)
     return count;
 }
 
+uint64_t queue_own_bytes(const struct queue *queue)
+{
+    uint64_t bytes = sizeof *queue;
+    uint32_t level = queue->level;
+    do
+        bytes += priority_deque_of(queue, level)->blocks * sizeof(struct deque_block);
+    while (priority_next(queue, &level));
+    return bytes;
+}
+
 /* Tells the client that its consumer is gone (section 1.8.3.5; RabbitMQ's
  * consumer_cancel_notify). */
 static void notify_cancel(struct consumer *consumer)

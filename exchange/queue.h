@@ -174,6 +174,9 @@ static inline bool queue_is_over(const struct queue *queue)
 /* How many of these are not in memory; BYTES: of their bodies. */
 uint64_t queue_cold(const struct queue *queue, uint64_t *bytes);
 
+/* Octets that it takes beside its messages: itself, and the blocks of its deques. */
+uint64_t queue_own_bytes(const struct queue *queue);
+
 static inline uint64_t queue_in_memory(const struct queue *queue)
 {
     uint64_t bytes;

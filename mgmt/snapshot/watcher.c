@@ -337,9 +337,8 @@ static void tell_queue(struct registered *item, struct buf *facts)
         .cold_bytes = cold_bytes,
         .persistent = at_least_zero(queue->persistent),
         .persistent_bytes = at_least_zero(queue->persistent_bytes),
-        .memory_bytes = sizeof *queue + queue->ready.blocks * sizeof(struct deque_block) +
-                        (queue->ready_bytes - cold_bytes) + queue->unacked_bytes +
-                        (in_memory + queue->unacked) * MESSAGE_BESIDE_BYTES,
+        .memory_bytes = queue_own_bytes(queue) + (queue->ready_bytes - cold_bytes) +
+                        queue->unacked_bytes + (in_memory + queue->unacked) * MESSAGE_BESIDE_BYTES,
         .head_timestamp = head_timestamp(queue),
         .consumers = queue->consumer_count,
         .is_able = is_able,

@@ -67,6 +67,19 @@ static void no_priority_is_the_least_and_too_much_is_the_most(void **state)
         (void)take(f, order[i], false, 4 - i);
 }
 
+static void each_level_s_block_counts_as_memory(void **state)
+{
+    struct fixture *f = *state;
+    declare(f, "p");
+    const struct queue *queue = harness_queue(&f->harness, "p");
+    uint64_t empty = queue_own_bytes(queue);
+    put(f, 1, 0);
+    assert_int_equal(queue_own_bytes(queue), empty + sizeof(struct deque_block));
+    put(f, 2, 5);
+    put(f, 3, 9);
+    assert_int_equal(queue_own_bytes(queue), empty + 3 * sizeof(struct deque_block));
+}
+
 static void requeued_message_comes_before_its_equals_and_after_its_betters(void **state)
 {
     struct fixture *f = *state;
@@ -601,6 +614,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(higher_priorities_come_first_and_equals_in_order),
         TEST(no_priority_is_the_least_and_too_much_is_the_most),
+        TEST(each_level_s_block_counts_as_memory),
         TEST(requeued_message_comes_before_its_equals_and_after_its_betters),
         TEST(consumer_gets_what_came_meanwhile_by_priority),
         TEST(message_with_a_time_expires_once_it_is_the_first),
