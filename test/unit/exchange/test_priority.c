@@ -177,6 +177,18 @@ static struct queue *fill_levels(struct fixture *f, uint32_t count)
     return queue;
 }
 
+/* Messages 1 to MANY, all of one level, some of which are cold. */
+static struct queue *fill_one_level(struct fixture *f)
+{
+    declare(f, "p");
+    struct queue *queue = harness_queue(&f->harness, "p");
+    for (uint32_t i = 1; i <= MANY; i++)
+        put(f, i, 1);
+    rest(f);
+    assert_true(cold_of(queue) > 0);
+    return queue;
+}
+
 static void backlogs_leave_memory_and_come_back_in_order(void **state)
 {
     struct fixture *f = *state;
@@ -208,12 +220,7 @@ static void lower_levels_leave_memory_first(void **state)
 static void message_goes_before_what_is_cold_at_lower_levels(void **state)
 {
     struct fixture *f = *state;
-    declare(f, "p");
-    struct queue *queue = harness_queue(&f->harness, "p");
-    for (uint32_t i = 1; i <= MANY; i++)
-        put(f, i, 1);
-    rest(f);
-    assert_true(cold_of(queue) > 0);
+    struct queue *queue = fill_one_level(f);
     put(f, MANY + 1, 2);
     put(f, MANY + 2, 0);
     (void)take(f, MANY + 1, false, MANY + 1);
@@ -238,11 +245,7 @@ static void message_goes_before_what_is_cold_at_lower_levels(void **state)
 static void answer_goes_to_the_level_that_it_is_of(void **state)
 {
     struct fixture *f = *state;
-    declare(f, "p");
-    struct queue *queue = harness_queue(&f->harness, "p");
-    for (uint32_t i = 1; i <= MANY; i++)
-        put(f, i, 1);
-    rest(f);
+    struct queue *queue = fill_one_level(f);
     uint32_t taken = 0;
     for (; queue->ready.front.head != NULL; taken++) {
         get(f->client, "p");
@@ -499,11 +502,7 @@ static void orderly_end_says_for_each_level_what_was_not_delivered(void **state)
 static void message_of_a_higher_level_does_not_wait_for_what_is_read(void **state)
 {
     struct fixture *f = *state;
-    declare(f, "p");
-    for (uint32_t i = 1; i <= MANY; i++)
-        put(f, i, 1);
-    rest(f);
-    struct queue *queue = harness_queue(&f->harness, "p");
+    struct queue *queue = fill_one_level(f);
     assert_true(queue->ready.cold.count > 0);
     f->shelf.is_silent = true;
     client_consume(f->other, 1, "p", "c", true);

@@ -279,6 +279,13 @@ void tape_expect(struct tape *tape, uint64_t queue, const char *text)
     buf_fini(&found);
 }
 
+const struct inventory_queue *tape_find(struct tape *tape, uint64_t queue)
+{
+    const struct inventory_queue *found = inventory_find(&tape->inventory, queue);
+    assert_non_null(found);
+    return found;
+}
+
 void tape_expect_live(const struct tape *tape, uint64_t segment, uint32_t live)
 {
     const struct inventory_segment *there = inventory_segment(&tape->inventory, segment);

@@ -84,6 +84,9 @@ void tape_settle_bytes(struct tape *tape, uint64_t queue, uint64_t first, uint64
 void tape_requeue(struct tape *tape, uint64_t queue, uint64_t position, uint32_t count);
 void tape_stop(struct tape *tape, uint64_t queue, uint64_t position);
 
+/* QUEUE, which must be there. */
+const struct inventory_queue *tape_find(struct tape *tape, uint64_t queue);
+
 /* Fails the test unless what lives of QUEUE is TEXT: "3@1 4@1x2 7@2p" for position 3 in segment 1,
  * position 4 there that was delivered twice, and position 7 in segment 2, paged. */
 void tape_expect(struct tape *tape, uint64_t queue, const char *text);

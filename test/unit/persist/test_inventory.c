@@ -32,13 +32,6 @@ static int tear_down(void **state)
     return 0;
 }
 
-static const struct inventory_queue *queue(uint64_t id)
-{
-    const struct inventory_queue *found = inventory_find(&tape.inventory, id);
-    assert_non_null(found);
-    return found;
-}
-
 static void expect(const char *text)
 {
     tape_expect(&tape, 1, text);
@@ -73,9 +66,9 @@ static void messages_are_found_by_position_and_segment(void **state)
     tape_expect_live(&tape, 2, 3);
     tape_expect_live(&tape, 3, 2);
     struct inventory_place place;
-    assert_true(inventory_next(queue(1), 7, &place));
+    assert_true(inventory_next(tape_find(&tape, 1), 7, &place));
     assert_int_equal(place.position, 8);
-    assert_false(inventory_next(queue(1), 10, &place));
+    assert_false(inventory_next(tape_find(&tape, 1), 10, &place));
     assert_null(inventory_segment(&tape.inventory, 4));
 }
 
@@ -119,15 +112,15 @@ static void message_behind_which_there_is_no_position_is_refused(void **state)
 static void next_position_is_above_all_that_was_ever_used(void **state)
 {
     (void)state;
-    assert_int_equal(queue(1)->next_position, 1);
+    assert_int_equal(tape_find(&tape, 1)->next_position, 1);
     tape_put(&tape, STORE_MESSAGE, 1, 5);
-    assert_int_equal(queue(1)->next_position, 6);
+    assert_int_equal(tape_find(&tape, 1)->next_position, 6);
     tape_settle(&tape, 1, 5, 1);
-    assert_int_equal(queue(1)->next_position, 6);
+    assert_int_equal(tape_find(&tape, 1)->next_position, 6);
     tape_settle(&tape, 1, 8, 3); /* of messages that were never stored */
-    assert_int_equal(queue(1)->next_position, 11);
+    assert_int_equal(tape_find(&tape, 1)->next_position, 11);
     tape_restart(&tape);
-    assert_int_equal(queue(1)->next_position, 11);
+    assert_int_equal(tape_find(&tape, 1)->next_position, 11);
 }
 
 static void bytes_are_those_of_what_lives(void **state)
@@ -136,12 +129,12 @@ static void bytes_are_those_of_what_lives(void **state)
     const struct tape_place place = {1, 1}, next = {1, 2};
     assert_int_equal(tape_message(&tape, STORE_MESSAGE, &place, 1, 1000, 0), 0);
     assert_int_equal(tape_message(&tape, STORE_MESSAGE, &next, 1, 5, 0), 0);
-    assert_int_equal(queue(1)->bytes, 1005);
+    assert_int_equal(tape_find(&tape, 1)->bytes, 1005);
     tape_settle_bytes(&tape, 1, 1, 1, 1000);
-    assert_int_equal(queue(1)->bytes, 5);
-    assert_int_equal(queue(1)->live, 1);
+    assert_int_equal(tape_find(&tape, 1)->bytes, 5);
+    assert_int_equal(tape_find(&tape, 1)->live, 1);
     tape_settle_bytes(&tape, 1, 2, 1, 5);
-    assert_int_equal(queue(1)->bytes, 0);
+    assert_int_equal(tape_find(&tape, 1)->bytes, 0);
 }
 
 static void large_gap_begins_another_run(void **state)
@@ -149,10 +142,10 @@ static void large_gap_begins_another_run(void **state)
     (void)state;
     tape_put(&tape, STORE_MESSAGE, 1, 1);
     tape_put(&tape, STORE_MESSAGE, 1, 1000);
-    assert_int_equal(queue(1)->stored.count, 1);
+    assert_int_equal(tape_find(&tape, 1)->stored.count, 1);
     tape_put(&tape, STORE_MESSAGE, 1, 1000000);
     tape_put(&tape, STORE_MESSAGE, 1, UINT64_C(1) << 40);
-    assert_int_equal(queue(1)->stored.count, 3);
+    assert_int_equal(tape_find(&tape, 1)->stored.count, 3);
     expect("1@1 1000@1 1000000@1 1099511627776@1");
 }
 
@@ -172,11 +165,11 @@ static void settled_from_the_front_middle_and_end(void **state)
     tape_settle(&tape, 1, 3, 1);
     tape_settle(&tape, 1, 8, 1);
     expect("6@2");
-    assert_int_equal(queue(1)->stored.count, 1);
+    assert_int_equal(tape_find(&tape, 1)->stored.count, 1);
     tape_settle(&tape, 1, 6, 1);
     expect("");
-    assert_int_equal(queue(1)->live, 0);
-    assert_int_equal(queue(1)->stored.count, 0);
+    assert_int_equal(tape_find(&tape, 1)->live, 0);
+    assert_int_equal(tape_find(&tape, 1)->stored.count, 0);
 }
 
 static void settled_in_reverse(void **state)
@@ -186,7 +179,7 @@ static void settled_in_reverse(void **state)
     for (uint64_t position = 9; position > 2; position--)
         tape_settle(&tape, 1, position, 1);
     expect("1@1 2@1");
-    assert_int_equal(queue(1)->stored.count, 1);
+    assert_int_equal(tape_find(&tape, 1)->stored.count, 1);
 }
 
 static void span_goes_over_runs_and_holes(void **state)
@@ -209,10 +202,10 @@ static void what_is_settled_twice_is_settled_once(void **state)
     tape_settle(&tape, 1, 2, 3);
     tape_settle(&tape, 1, 2, 3);
     expect("1@1 5@2 6@2 8@3 9@3");
-    assert_int_equal(queue(1)->live, 5);
+    assert_int_equal(tape_find(&tape, 1)->live, 5);
     tape_settle(&tape, 1, 100, 5);
     tape_settle(&tape, 3, 1, 5); /* a queue that was never there */
-    assert_int_equal(queue(1)->live, 5);
+    assert_int_equal(tape_find(&tape, 1)->live, 5);
 }
 
 static void deleted_queue_takes_its_messages_along(void **state)
@@ -264,8 +257,8 @@ static void moved_message_is_where_it_was_moved_to(void **state)
     expect("1@3 2@3 3@3x5 4@2 5@2 6@2 8@3 9@3");
     tape_expect_live(&tape, 1, 0);
     tape_expect_live(&tape, 3, 5);
-    assert_int_equal(queue(1)->live, 8);
-    assert_int_equal(queue(1)->bytes, 80);
+    assert_int_equal(tape_find(&tape, 1)->live, 8);
+    assert_int_equal(tape_find(&tape, 1)->bytes, 80);
     assert_false(inventory_needs(&tape.inventory, 1));
     tape_restart(&tape);
     expect("1@3 2@3 3@3x5 4@2 5@2 6@2 8@3 9@3");
@@ -374,9 +367,9 @@ static void paged_message_is_counted_apart(void **state)
     tape_put(&tape, STORE_PAGE, 9, 1); /* of a queue that is not durable */
     expect("1@1 2@1p 3@1");
     tape_expect(&tape, 9, "1@1p");
-    assert_int_equal(queue(1)->live, 2);
-    assert_int_equal(queue(1)->bytes, 20);
-    assert_int_equal(queue(9)->live, 0);
+    assert_int_equal(tape_find(&tape, 1)->live, 2);
+    assert_int_equal(tape_find(&tape, 1)->bytes, 20);
+    assert_int_equal(tape_find(&tape, 9)->live, 0);
     tape_expect_live(&tape, 1, 4); /* the segment must stay */
 }
 
@@ -388,8 +381,8 @@ static void settle_of_a_paged_message_leaves_the_bytes_of_the_others(void **stat
     tape_put(&tape, STORE_MESSAGE, 1, 3);
     tape_settle_bytes(&tape, 1, 2, 1, 10);
     expect("1@1 3@1");
-    assert_int_equal(queue(1)->live, 2);
-    assert_int_equal(queue(1)->bytes, 20);
+    assert_int_equal(tape_find(&tape, 1)->live, 2);
+    assert_int_equal(tape_find(&tape, 1)->bytes, 20);
 }
 
 static void paged_message_is_forgotten_at_the_end(void **state)
@@ -450,7 +443,7 @@ static void paged_message_moves(void **state)
     tape_put(&tape, STORE_MOVED, 1, 1);
     tape_put(&tape, STORE_MOVED, 1, 2);
     expect("1@2p 2@2p 3@1p");
-    assert_int_equal(queue(1)->live, 0);
+    assert_int_equal(tape_find(&tape, 1)->live, 0);
 }
 
 /* --- transactions ----------------------------------------------------------------------------- */
@@ -485,7 +478,7 @@ static void transaction_over_a_segment_s_end(void **state)
     expect("1@1 2@2");
     tape_expect_live(&tape, 1, 1);
     tape_expect_live(&tape, 2, 1);
-    assert_int_equal(queue(1)->next_position, 8);
+    assert_int_equal(tape_find(&tape, 1)->next_position, 8);
 }
 
 static void transaction_that_an_epoch_cuts_short_never_happened(void **state)
@@ -653,7 +646,7 @@ enum { MANY = 300000 };
 static void put_many(void)
 {
     tape_put_range(&tape, STORE_MESSAGE, 1, 1, MANY + 1);
-    assert_int_equal(queue(1)->stored.count, 1);
+    assert_int_equal(tape_find(&tape, 1)->stored.count, 1);
 }
 
 static void many_are_settled_in_reverse(void **state)
@@ -663,9 +656,9 @@ static void many_are_settled_in_reverse(void **state)
     put_many();
     for (uint64_t position = MANY; position > 0; position--) {
         tape_settle(&tape, 1, position, 1);
-        assert_true(inventory_next(queue(1), 0, &place) == (position > 1));
+        assert_true(inventory_next(tape_find(&tape, 1), 0, &place) == (position > 1));
     }
-    assert_int_equal(queue(1)->stored.count, 0);
+    assert_int_equal(tape_find(&tape, 1)->stored.count, 0);
 }
 
 static void many_are_settled_at_random(void **state)
@@ -682,11 +675,11 @@ static void many_are_settled_at_random(void **state)
     }
     for (uint64_t i = 0; i < MANY; i++) {
         tape_settle(&tape, 1, positions[i], 1);
-        assert_true(inventory_next(queue(1), 0, &place) == (i + 1 < MANY));
+        assert_true(inventory_next(tape_find(&tape, 1), 0, &place) == (i + 1 < MANY));
     }
     mem_free(positions);
-    assert_int_equal(queue(1)->live, 0);
-    assert_int_equal(queue(1)->stored.count, 0);
+    assert_int_equal(tape_find(&tape, 1)->live, 0);
+    assert_int_equal(tape_find(&tape, 1)->stored.count, 0);
 }
 
 /* Each in a run of its own. */
@@ -695,10 +688,10 @@ static void many_far_apart_are_settled_in_order(void **state)
     (void)state;
     for (uint64_t i = 1; i <= MANY; i++)
         tape_put(&tape, STORE_MESSAGE, 1, i * 5000);
-    assert_int_equal(queue(1)->stored.count, MANY);
+    assert_int_equal(tape_find(&tape, 1)->stored.count, MANY);
     for (uint64_t i = 1; i <= MANY; i++)
         tape_settle(&tape, 1, i * 5000, 1);
-    assert_int_equal(queue(1)->stored.count, 0);
+    assert_int_equal(tape_find(&tape, 1)->stored.count, 0);
 }
 
 /* --- definitions ------------------------------------------------------------------------------ */

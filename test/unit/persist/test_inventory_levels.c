@@ -36,13 +36,6 @@ static int tear_down(void **state)
     return 0;
 }
 
-static const struct inventory_queue *queue(uint64_t id)
-{
-    const struct inventory_queue *found = inventory_find(&tape.inventory, id);
-    assert_non_null(found);
-    return found;
-}
-
 static void put(uint32_t level, uint64_t number)
 {
     tape_put(&tape, STORE_MESSAGE, 1, position_of(level, number));
@@ -58,7 +51,7 @@ static void expect_left(uint32_t level, uint64_t first, uint64_t end, uint64_t c
                         uint64_t bytes)
 {
     struct inventory_left left;
-    assert_true(inventory_left(&tape.inventory, queue(1), level, &left));
+    assert_true(inventory_left(&tape.inventory, tape_find(&tape, 1), level, &left));
     assert_int_equal(left.first, position_of(level, first));
     assert_int_equal(left.end, position_of(level, end));
     assert_int_equal(left.count, count);
@@ -68,7 +61,7 @@ static void expect_left(uint32_t level, uint64_t first, uint64_t end, uint64_t c
 static void expect_undelivered(uint64_t id, uint32_t level, uint64_t number)
 {
     struct inventory_left left;
-    assert_true(inventory_left(&tape.inventory, queue(id), level, &left));
+    assert_true(inventory_left(&tape.inventory, tape_find(&tape, id), level, &left));
     assert_int_equal(left.undelivered, position_of(level, number));
 }
 
@@ -85,17 +78,17 @@ static void levels_are_counted_apart(void **state)
         expect_left(0, 1, 3, 2, 20);
         expect_left(3, 1, 3, 2, 20);
         expect_left(9, 3, 4, 1, 10);
-        assert_false(inventory_left(&tape.inventory, queue(1), 5, &left));
-        assert_int_equal(queue(1)->next_position, 4);
-        assert_int_equal(queue(1)->live, 5);
-        assert_int_equal(queue(1)->bytes, 50);
+        assert_false(inventory_left(&tape.inventory, tape_find(&tape, 1), 5, &left));
+        assert_int_equal(tape_find(&tape, 1)->next_position, 4);
+        assert_int_equal(tape_find(&tape, 1)->live, 5);
+        assert_int_equal(tape_find(&tape, 1)->bytes, 50);
         tape_restart(&tape);
     }
     tape_settle(&tape, 1, position_of(3, 1), 1);
     expect_left(3, 2, 3, 1, 10);
     expect_left(0, 1, 3, 2, 20);
     tape_settle(&tape, 1, position_of(9, 1), 8);
-    assert_int_equal(queue(1)->next_position, 9);
+    assert_int_equal(tape_find(&tape, 1)->next_position, 9);
     expect_left(0, 1, 3, 2, 20);
 }
 
@@ -118,7 +111,7 @@ static void level_that_the_queue_does_not_have_is_refused(void **state)
     assert_int_equal(status_of(1, position_of(MOST, POSITION_NUMBER_MAX)), -EBADMSG);
     assert_int_equal(status_of(2, position_of(1, 1)), -EBADMSG);
     tape_settle(&tape, 2, position_of(3, 1), 2); /* nothing is there: it does nothing */
-    assert_int_equal(queue(2)->live, 0);
+    assert_int_equal(tape_find(&tape, 2)->live, 0);
 }
 
 static void settled_span_ends_with_its_level(void **state)
@@ -166,7 +159,7 @@ static void expect_model(void)
     for (uint32_t level = 0; level <= MOST; level++) {
         struct inventory_place place = {.position = position_of(level, 0)};
         struct inventory_left left;
-        bool is_left = inventory_left(&tape.inventory, queue(1), level, &left);
+        bool is_left = inventory_left(&tape.inventory, tape_find(&tape, 1), level, &left);
         assert_int_equal(is_left, model.count[level] > 0);
         if (!is_left)
             continue;
@@ -174,7 +167,7 @@ static void expect_model(void)
         assert_int_equal(left.bytes, model.sum[level]);
         for (uint64_t number = 1; number < model.next[level]; number++)
             if (model.bytes[level][number] != GONE) {
-                assert_true(inventory_next(queue(1), place.position, &place));
+                assert_true(inventory_next(tape_find(&tape, 1), place.position, &place));
                 assert_int_equal(place.position, position_of(level, number));
                 place.position++;
             }
