@@ -123,21 +123,21 @@ static int posix_sync(struct io *io, int file)
 }
 
 /* One request and a flush, without the system's bookkeeping of pages: about a quarter less than
- * write and fdatasync. The flag is the descriptor's, which is one thread's. */
+ * write and fdatasync. The flag is the descriptor's, which is one thread's, and the only one that
+ * open gave it or not. */
 static int posix_write_through(struct io *io, int file, const void *from, size_t bytes,
                                uint64_t offset)
 {
     (void)io;
     const struct iovec part = {(void *)(uintptr_t)from, bytes};
-    int flags = fcntl(file, F_GETFL);
-    if (flags < 0 || fcntl(file, F_SETFL, flags | O_DIRECT) != 0)
+    if (fcntl(file, F_SETFL, O_DIRECT) != 0)
         return -EOPNOTSUPP;
     ssize_t put;
     do
         put = pwritev2(file, &part, 1, (off_t)offset, RWF_DSYNC);
     while (put < 0 && errno == EINTR);
     int error = put < 0 ? errno : 0;
-    if (fcntl(file, F_SETFL, flags) != 0)
+    if (fcntl(file, F_SETFL, 0) != 0)
         return -errno;
     if (error == EINVAL || error == ENOSYS || (put >= 0 && (size_t)put < bytes))
         error = EOPNOTSUPP;
