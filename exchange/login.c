@@ -51,8 +51,9 @@ static struct login_source *source_of(struct login_sources *sources, struct slic
     if (source != NULL) {
         list_remove(&source->by_age);
     } else {
-        if (sources->by_host.count >= SOURCES_MAX)
-            drop_source(sources, oldest(sources));
+        struct login_source *first = oldest(sources);
+        if (first != NULL && sources->by_host.count >= SOURCES_MAX)
+            drop_source(sources, first);
         source = mem_zalloc(sizeof *source);
         memcpy(source->host, host.data, host.size);
         map_add(&sources->by_host, slice_from_string(source->host), source);
