@@ -45,7 +45,7 @@ struct commit_log {
     int file; /* the writer's: the segment that is open, or -1 */
     uint64_t file_segment;
     int next_file; /* the writer's: the segment behind it, or -1 while that need not be there */
-    bool is_dirty;           /* the writer's: something in the file is written and not synced */
+    bool is_dirty; /* the writer's: something in the file is written and not synced */
     struct timespec sync_by; /* when that is to change */
     uint8_t *blocks;         /* for write_through: the block in which the log ends; at first NULL */
     uint64_t blocks_end;     /* the log's end of which that is true, or 0 */
