@@ -169,6 +169,7 @@ static int walk_segment(struct walk *walk, uint64_t *lsn, bool *torn)
  */
 static int fail_missing(struct scan *scan, uint64_t lsn)
 {
+    scan->missing_segment = lsn_segment(lsn);
     return FAILED(scan, -EBADMSG,
                   "segment %" PRIu64 " is missing; restore the file from a copy or a mirror",
                   lsn_segment(lsn));

@@ -26,6 +26,7 @@ struct scan {
     uint64_t end_lsn;               /* where the log goes on */
     uint64_t known_lsn;             /* up to here the log says itself that it is on the device */
     uint64_t torn_lsn;              /* where a torn end was left off, or 0 */
+    uint64_t missing_segment;       /* in which the log goes on, which is not there; or 0 */
     uint32_t epoch;                 /* of the last record; 0: there is none */
     uint8_t node_id[NODE_ID_BYTES]; /* of the segments, when there are any */
     char error[SCAN_TEXT_BYTES];    /* what is wrong and where, for people */

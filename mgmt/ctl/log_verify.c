@@ -13,14 +13,14 @@
 
 /* --- the checkpoint and the log ------------------------------------------------------------- */
 
-/* The log's last segment: where it ends, or else the last that has records. */
+/* The log's last segment: where it ends, or else the last that has records, or is missing. */
 static uint64_t find_last_segment(struct verify *v)
 {
-    uint64_t last = 0;
+    uint64_t last = v->survey.scan.missing_segment;
     if (log_survey_is_whole(&v->survey))
         return lsn_segment(v->survey.scan.end_lsn);
     for (size_t i = 0; i < v->dir.count; i++)
-        if (v->dir.files[i].kind == LOG_FILE_SEGMENT &&
+        if (v->dir.files[i].kind == LOG_FILE_SEGMENT && v->dir.files[i].segment > last &&
             log_segment_is_used(&v->dir.io, v->dir.files[i].segment))
             last = v->dir.files[i].segment;
     return last;
@@ -87,15 +87,13 @@ static enum segment_state state_of(const struct verify *v, uint64_t number)
     return inventory_needs(&v->survey.inventory, number) ? SEGMENT_NEEDED : SEGMENT_UNNEEDED;
 }
 
-/* The last segment that must be there. One that nothing was written to yet need not be; but a
- * checkpoint is made only once something stands behind it. */
+/* The last segment that must be there: of an empty log none; but a checkpoint is made only once
+ * something stands behind it. */
 static uint64_t last_required(const struct verify *v)
 {
     uint64_t first = log_survey_first_segment(&v->survey), last = v->last_segment;
-    bool is_empty = log_survey_is_whole(&v->survey) &&
-                    v->survey.scan.end_lsn == segment_first_lsn(last);
-    if (is_empty)
-        last--;
+    if (log_survey_is_whole(&v->survey) && v->survey.scan.end_lsn == segment_first_lsn(1))
+        last = 0;
     return v->survey.checkpoint.lsn != 0 && last < first ? first : last;
 }
 

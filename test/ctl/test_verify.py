@@ -68,12 +68,25 @@ def log_without_a_checkpoint_is_read_from_its_first_segment(folder):
     assert report["messages"] == verify(Base.path, 0)["messages"]
 
 
+def cut_behind_second_segment(folder):
+    """A copy without its checkpoint and the segments behind the second."""
+    cut = copy(folder).remove("checkpoint")
+    for name in os.listdir(cut.path):
+        if name.endswith(".log") and name >= segment(3):
+            cut.remove(name)
+    return cut
+
+
 @test
 def log_that_ends_where_a_segment_does_is_sound(folder):
-    spoiled = copy(folder).remove("checkpoint")
-    for name in os.listdir(spoiled.path):
-        if name.endswith(".log") and name >= segment(3):
-            spoiled.remove(name)
+    spoiled = cut_behind_second_segment(folder)
+    with open(os.path.join(Base.path, segment(3)), "rb") as whole:
+        header = whole.read(logdir.HEADER_BYTES)
+        whole.seek(0, os.SEEK_END)
+        size = whole.tell()
+    with open(os.path.join(spoiled.path, segment(3)), "wb") as empty:
+        empty.write(header)
+        empty.truncate(size)
     report = verify(spoiled.path, 0)
     assert report["log"]["end_at"] == "3:4096", report
     assert starts(folder, spoiled)[1] == report["messages"]
@@ -158,6 +171,15 @@ def missing_segments_are_named(folder):
         assert "missing" in report["problems"][0]["what"]
     spoiled = copy(tempfile.mkdtemp(dir=folder)).remove("checkpoint").remove(segment(2))
     assert (segment(2), 0) in problems(verify(spoiled.path, 1))
+
+
+@test
+def missing_newest_segment_is_damage_and_keeps_the_broker_from_starting(folder):
+    spoiled = cut_behind_second_segment(folder)
+    report = verify(spoiled.path, 1)
+    assert (segment(3), 0) in problems(report), report
+    log, count = starts(folder, spoiled)
+    assert count is None and "segment 3 is missing" in log, log
 
 
 @test
