@@ -245,7 +245,7 @@ static void get_level(struct cursor *cursor, struct inventory *inventory)
     struct inventory_level *level = cursor->failed || queue == NULL
                                         ? NULL
                                         : inventory_level(queue, position_level(next));
-    if (level == NULL || next < level->next_position ||
+    if (level == NULL || next < level->next_position || position_number(next) <= 1 ||
         position_number(next) > queue->next_position) {
         cursor_fail(cursor);
         return;

@@ -71,6 +71,8 @@ void api_put_setting(struct api_request *request)
 static struct slice last_lines(struct slice text, uint64_t lines)
 {
     size_t begin = text.size;
+    if (text.size == 0)
+        return SLICE_EMPTY;
     for (size_t at = text.size; at > 0 && lines > 0; lines--) {
         begin = --at; /* the line's end */
         while (begin > 0 && text.data[begin - 1] != '\n')

@@ -166,6 +166,13 @@ def an_exchange_says_who_declared_it_also_after_a_restart():
         management.delete(what)
 
 
+def the_log_is_read_from_where_it_was_left():
+    log = expect(200, ANY, "GET", "stoatmq/log")
+    assert log["lines"] and log["next"] >= len(log["lines"]), log
+    expect(200, {"lines": [], "next": log["next"]}, "GET", f"stoatmq/log?after={log['next']}")
+    assert expect(200, ANY, "GET", "stoatmq/log?lines=1")["lines"] == log["lines"][-1:]
+
+
 TESTS = [
     totals_are_of_the_virtual_hosts_that_the_user_may_see,
     histories_begin_with_nothing,
@@ -174,6 +181,7 @@ TESTS = [
     the_default_virtual_host_is_described,
     the_clusters_name_is_shown_as_it_was_set,
     an_exchange_says_who_declared_it_also_after_a_restart,
+    the_log_is_read_from_where_it_was_left,
 ]
 
 
