@@ -331,7 +331,7 @@ struct keeper *keeper_new(const struct keeper_config *config, bool threadless)
     keeper->on_work = config->on_work;
     keeper->context = config->context;
     keeper->claimed = lsn_segment(config->end_lsn);
-    keeper->next_lsn = config->end_lsn;
+    keeper->next_lsn = keeper->found_lsn = config->end_lsn;
     keeper->segment = lsn_segment(config->end_lsn - SEGMENT_HEADER_BYTES - 1);
     keeper->emptying.given = keeper->inventory.moves;
     keeper->making = -1;

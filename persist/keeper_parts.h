@@ -62,12 +62,13 @@ struct keeper {
     uint64_t *dead;        /* segments that the next checkpoint does not need */
     size_t dead_count, dead_capacity;
 
-    uint64_t segment;  /* the highest with records on the device */
-    uint32_t filled;   /* how much of it */
-    uint64_t next_lsn; /* behind the last record that was followed */
-    unsigned spares;   /* files spare-0.log and so on */
-    int making;        /* the file that is being made a spare, or -1 */
-    uint64_t made;     /* bytes of it */
+    uint64_t segment;   /* the highest with records on the device */
+    uint32_t filled;    /* how much of it */
+    uint64_t next_lsn;  /* behind the last record that was followed */
+    uint64_t found_lsn; /* where an earlier run's log ended, which need not be on the device */
+    unsigned spares;    /* files spare-0.log and so on */
+    int making;         /* the file that is being made a spare, or -1 */
+    uint64_t made;      /* bytes of it */
     struct keeper_emptying emptying;
 
     pthread_t thread;
