@@ -162,6 +162,21 @@ static void full_disk_has_room_when_a_little_is_freed(void **state)
     assert_true(rig_sync(&rig));
 }
 
+/* --- what an earlier run left ----------------------------------------------------------------- */
+
+static void no_checkpoint_before_the_log_goes_on(void **state)
+{
+    (void)state;
+    churn(3);
+    restart();
+    keeper_set_tight(rig.keeper, true); /* one dead segment is enough */
+    rig_expect(&rig, 1, 1, 2, "");      /* the keeper has a look */
+    assert_int_equal(keeper_count(rig.keeper).checkpoints, 0);
+    rig_put(&rig, 1, 1, BYTES);
+    assert_true(rig_sync(&rig));
+    assert_int_equal(keeper_count(rig.keeper).checkpoints, 1);
+}
+
 /* --- failing calls ---------------------------------------------------------------------------- */
 
 /* What the test knows of a message of queue 1. */
@@ -389,6 +404,7 @@ int main(void)
         ON_DISK(full_disk_is_told_before_the_log_is_stuck),
         ON_DISK(full_disk_has_room_when_what_fills_it_is_settled),
         ON_DISK(full_disk_has_room_when_a_little_is_freed),
+        ON_DISK(no_checkpoint_before_the_log_goes_on),
         cmocka_unit_test(failing_open_loses_nothing),
         cmocka_unit_test(failing_read_loses_nothing),
         cmocka_unit_test(failing_write_loses_nothing),
