@@ -239,8 +239,7 @@ bool keeper_consider_checkpoint(struct keeper *keeper)
     pthread_mutex_lock(&keeper->lock);
     size_t enough = keeper->tight || keeper->full ? 1 : KEEPER_DEAD_MAX;
     pthread_mutex_unlock(&keeper->lock);
-    bool is_durable = keeper->next_lsn >
-                      keeper->found_lsn; /* the log secures what it found first */
+    bool is_durable = keeper->next_lsn > keeper->found_lsn; /* the log secured it, and went on */
     if (dead < enough || !is_durable || !may_begin(keeper))
         return false;
     begin_checkpoint(keeper, keeper->next_lsn);
