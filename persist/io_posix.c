@@ -123,8 +123,7 @@ static int posix_sync(struct io *io, int file)
 }
 
 /* One request and a flush, without the system's bookkeeping of pages: about a quarter less than
- * write and fdatasync. The flag is the descriptor's, which is one thread's, and the only one that
- * open gave it or not. */
+ * write and fdatasync. The flag is the descriptor's, which is one thread's and has no others. */
 static int posix_write_through(struct io *io, int file, const void *from, size_t bytes,
                                uint64_t offset)
 {
